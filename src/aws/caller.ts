@@ -1,0 +1,28 @@
+import { roleOfSession } from './arn.ts'
+import { ask, type CallOptions, clientSettings } from './calls.ts'
+import type { Credentials } from './credentials.ts'
+
+/**
+ * Who AWS says the credentials belong to: the role's ARN, without its path, or the ARN of whatever else they are.
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+ *
+ * @throws AwsProblem refused, unreachable, timed-out
+ */
+export async function whoSigns(
+  { identity }: Credentials,
+  region: string,
+  options: CallOptions,
+): Promise<string> {
+  const host = `sts.${region}.amazonaws.com`
+  const { GetCallerIdentityCommand, STSClient } = await import('./sdk-sts.ts')
+  const client = new STSClient({ region, credentials: identity, ...(await clientSettings(host, options)) })
+  try {
+    const endpoint = options.env.AWS_ENDPOINT_URL_STS ?? host
+    const { Arn = '' } = await ask('sts:GetCallerIdentity', 'the credentials', endpoint, options, bound =>
+      client.send(new GetCallerIdentityCommand({}), bound),
+    )
+    return roleOfSession(Arn) ?? Arn
+  } finally {
+    client.destroy()
+  }
+}

@@ -1,0 +1,158 @@
+import type { AwsCredentialIdentity } from '@smithy/types'
+import { awsAgent } from '../network.ts'
+import type { CredentialSource } from './credential-source.ts'
+import { AwsProblem } from './evidence.ts'
+
+export interface Credentials {
+  identity: AwsCredentialIdentity
+  /** Where they came from, for a person: `environment`, `profile ci`, `instance role`, … */
+  source: string
+  /** Whether every process finds the same keys there. An assumed role has new ones each time. */
+  shared: boolean
+}
+
+type Env = NodeJS.ProcessEnv
+
+/** One place where credentials can come from: null when nothing there speaks of credentials. */
+type Link = (env: Env, region: string) => Promise<Credentials | null> | null
+
+/**
+ * The credentials that the AWS CLI would use in this environment, found in its order (botocore, credentials.py,
+ * create_credential_resolver): environment; a profile that assumes a role; web identity; any other profile;
+ * container; instance metadata. The first that is configured is the one; when it fails, the search ends there.
+ *
+ * This is not the SDK's own default chain, because the two differ: with AWS_PROFILE and access keys both set, the
+ * SDK takes the profile and the CLI the keys, and the CLI is what makes the token.
+ *
+ * @param region for the STS calls that a profile or web identity needs
+ * @throws AwsProblem no-credentials, credentials-failed, credentials-refused, credentials-expired
+ */
+export async function findCredentials(
+  wanted: CredentialSource,
+  env: Env,
+  region: string,
+): Promise<Credentials> {
+  for (const link of LINKS) {
+    const found = await link(env, region)
+    if (!found) continue
+    refuseUnwanted(wanted, found)
+    return found
+  }
+  throw new AwsProblem({
+    kind: 'no-credentials',
+    tried: ['environment', 'profile', 'web identity', 'container', 'instance role (metadata is disabled)'],
+  })
+}
+
+const INSTANCE_ROLE = 'instance role'
+
+function refuseUnwanted(wanted: CredentialSource, { identity, source }: Credentials): void {
+  const { accessKeyId, sessionToken, expiration } = identity
+  const allowed = wanted === 'any' || (wanted === 'role' ? Boolean(sessionToken) : source === INSTANCE_ROLE)
+  if (!allowed) throw new AwsProblem({ kind: 'credentials-refused', wanted, source, accessKeyId })
+  if (expiration && expiration.getTime() < Date.now()) {
+    throw new AwsProblem({ kind: 'credentials-expired', source, expiration: expiration.toISOString() })
+  }
+}
+
+const fromEnvironment: Link = env => {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env
+  if (!AWS_ACCESS_KEY_ID) return null
+  const source = 'environment'
+  if (!AWS_SECRET_ACCESS_KEY) {
+    const message = 'AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not'
+    throw new AwsProblem({ kind: 'credentials-failed', source, message })
+  }
+  return Promise.resolve({
+    source,
+    shared: true,
+    identity: {
+      accessKeyId: AWS_ACCESS_KEY_ID,
+      secretAccessKey: AWS_SECRET_ACCESS_KEY,
+      ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
+    },
+  })
+}
+
+const fromAssumingProfile: Link = (env, region) => fromProfile(env, region, profile => 'role_arn' in profile)
+
+const fromWebIdentity: Link = (env, region) => {
+  if (!env.AWS_WEB_IDENTITY_TOKEN_FILE || !env.AWS_ROLE_ARN) return null
+  return obtain(`web identity of ${env.AWS_ROLE_ARN}`, async () => {
+    const { fromTokenFile } = await import('@aws-sdk/credential-provider-web-identity')
+    return fromTokenFile({ parentClientConfig: await stsConfig(env, region) })()
+  })
+}
+
+const fromAnyProfile: Link = (env, region) =>
+  fromProfile(env, region, profile => CREDENTIAL_KEYS.some(key => key in profile))
+
+const CREDENTIAL_KEYS = [
+  'aws_access_key_id',
+  'credential_process',
+  'sso_start_url',
+  'sso_session',
+  'login_session',
+]
+
+const fromContainer: Link = env => {
+  const uri = env.AWS_CONTAINER_CREDENTIALS_FULL_URI || env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+  if (!uri) return null
+  return obtain(`container credentials (${uri})`, async () => {
+    const { fromHttp } = await import('@aws-sdk/credential-provider-http')
+    return fromHttp({})()
+  })
+}
+
+const fromInstance: Link = env => {
+  if (env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') return null
+  return obtain(INSTANCE_ROLE, async () => {
+    const { fromInstanceMetadata } = await import('./sdk.ts')
+    return fromInstanceMetadata({ timeout: 1000, maxRetries: 1 })()
+  })
+}
+
+const LINKS = [
+  fromEnvironment,
+  fromAssumingProfile,
+  fromWebIdentity,
+  fromAnyProfile,
+  fromContainer,
+  fromInstance,
+]
+
+/** A profile of the shared files, when it is there and `speaks` of what is looked for. */
+async function fromProfile(
+  env: Env,
+  region: string,
+  speaks: (profile: Record<string, string | undefined>) => boolean,
+): Promise<Credentials | null> {
+  const name = env.AWS_PROFILE || env.AWS_DEFAULT_PROFILE || 'default'
+  const source = `profile ${name}`
+  const { parseKnownFiles } = await import('@smithy/core/config')
+  const profile = (await parseKnownFiles({ profile: name }))[name]
+  if (!profile && env.AWS_PROFILE) {
+    const message = `AWS_PROFILE names ${name}, which is in none of the AWS config files`
+    throw new AwsProblem({ kind: 'credentials-failed', source, message })
+  }
+  if (!profile || !speaks(profile)) return null
+  return obtain(source, async () => {
+    const { fromIni } = await import('@aws-sdk/credential-provider-ini')
+    return fromIni({ profile: name, parentClientConfig: await stsConfig(env, region) })()
+  })
+}
+
+async function obtain(source: string, provide: () => Promise<AwsCredentialIdentity>): Promise<Credentials> {
+  try {
+    return { source, shared: source === INSTANCE_ROLE, identity: await provide() }
+  } catch (cause) {
+    if (cause instanceof AwsProblem) throw cause
+    throw new AwsProblem({ kind: 'credentials-failed', source, message: (cause as Error).message }, { cause })
+  }
+}
+
+async function stsConfig(env: Env, region: string) {
+  const { NodeHttpHandler } = await import('./sdk.ts')
+  const httpsAgent = awsAgent(`https://sts.${region}.amazonaws.com`, env)
+  return { region, requestHandler: new NodeHttpHandler({ httpsAgent }) }
+}

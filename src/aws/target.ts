@@ -1,0 +1,38 @@
+import type { ClusterReference } from './arn.ts'
+import { AwsProblem } from './evidence.ts'
+import { readInstanceMetadata } from './instance-metadata.ts'
+
+/** A cluster that can be asked for: name and region, and the ARN where it was given by one. */
+export interface Target {
+  name: string
+  region: string
+  arn?: string
+}
+
+/**
+ * Gives every cluster its region: its ARN's, else `region`, else the instance's own, which is asked only then.
+ *
+ * @throws AwsProblem no-region
+ */
+export async function locate(
+  references: ClusterReference[],
+  region: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Target[]> {
+  const needed = references.some(reference => !('region' in reference))
+  const home = needed ? (region ?? (await instanceRegion(env))) : ''
+  return references.map(reference =>
+    'region' in reference
+      ? { name: reference.name, region: reference.region, arn: reference.arn }
+      : { name: reference.name, region: home },
+  )
+}
+
+async function instanceRegion(env: NodeJS.ProcessEnv): Promise<string> {
+  const path = '/latest/meta-data/placement/region'
+  try {
+    return await readInstanceMetadata(path, env)
+  } catch (cause) {
+    throw new AwsProblem({ kind: 'no-region', asked: path, message: (cause as Error).message }, { cause })
+  }
+}

@@ -1,0 +1,264 @@
+import { homedir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+import { type ClusterReference, isRegion, isRoleArn, parseClusterReference } from './aws/arn.ts'
+import { CREDENTIAL_SOURCES, type CredentialSource } from './aws/credential-source.ts'
+import { formatRule, parseRules, RULE_FORM, type Rule } from './kube/rules.ts'
+
+/** What the workflow asks for, checked. */
+export interface Inputs {
+  clusters: ClusterReference[]
+  /** Of clusters given by name; undefined: ask the instance. */
+  region: string | undefined
+  alias: string | undefined
+  userAlias: string | undefined
+  namespace: string | undefined
+  /** Absolute path. */
+  kubeconfig: string
+  roleArn: string | undefined
+  assumeRoleArn: string | undefined
+  credentialSource: CredentialSource
+  can: Rule[]
+  cannot: Rule[]
+  expectUsername: string | undefined
+  /** undefined: any groups will do. */
+  expectGroups: string[] | undefined
+  proxyUrl: string | undefined
+  timeoutSeconds: number
+  cleanup: boolean
+  summary: boolean
+  /** AWS_PROFILE, where it is set: the exec block hands it on. */
+  profile: string | undefined
+}
+
+/** One wrong input: which, what was wrong with it, and what is accepted. */
+export interface Mistake {
+  input: string
+  problem: string
+  accepted: string
+}
+
+/** All that is wrong with the inputs, at once. */
+export class BadInput extends Error {
+  override readonly name = 'BadInput'
+  readonly mistakes: Mistake[]
+
+  constructor(mistakes: Mistake[]) {
+    super(
+      mistakes
+        .map(({ input, problem, accepted }) => `${input}: ${problem}; accepted: ${accepted}`)
+        .join('\n'),
+    )
+    this.mistakes = mistakes
+  }
+}
+
+type Env = NodeJS.ProcessEnv
+
+/**
+ * Reads the action's inputs from the environment in which a runner hands them over (INPUT_<NAME>, blanks to
+ * underscores: https://docs.github.com/actions/reference/workflows-and-actions/metadata-syntax#inputs). Nothing is
+ * asked of any network.
+ *
+ * @throws BadInput with every mistake that was found
+ */
+export function readInputs(env: Env): Inputs {
+  const reader = new Reader(env)
+  const clusters = reader.clusters()
+  const one = (name: string) => reader.forOneCluster(name, clusters.length)
+  const { can, cannot } = reader.rules()
+  const inputs: Inputs = {
+    clusters,
+    region: reader.region(clusters),
+    alias: one('alias'),
+    userAlias: one('user-alias'),
+    namespace: reader.matching(
+      'namespace',
+      DNS_LABEL,
+      'a namespace: lower-case letters, digits and "-", at most 63',
+    ),
+    kubeconfig: reader.kubeconfig(),
+    roleArn: reader.roleArn('role-arn'),
+    assumeRoleArn: reader.roleArn('assume-role-arn'),
+    credentialSource: reader.oneOf('credential-source', CREDENTIAL_SOURCES, 'role'),
+    can,
+    cannot,
+    expectUsername: reader.text('expect-username'),
+    expectGroups: reader.list('expect-groups'),
+    proxyUrl: reader.proxyUrl(),
+    timeoutSeconds: reader.seconds('timeout', 30),
+    cleanup: reader.flag('cleanup', true),
+    summary: reader.flag('summary', true),
+    profile: env.AWS_PROFILE || undefined,
+  }
+  if (reader.mistakes.length > 0) throw new BadInput(reader.mistakes)
+  return inputs
+}
+
+/** RFC 1123 label. */
+const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const CLUSTER_FORMS =
+  'a name (letters, digits, "-", "_", at most 100, a letter or digit first) or arn:aws:eks:REGION:ACCOUNT:cluster/NAME'
+const LONGEST_TIMEOUT_SECONDS = 3600
+
+/** Reads one input after the other, and remembers what was wrong instead of stopping at it. */
+class Reader {
+  readonly mistakes: Mistake[] = []
+  readonly #env: Env
+
+  constructor(env: Env) {
+    this.#env = env
+  }
+
+  /** Undefined when the input is absent or blank. */
+  text(name: string): string | undefined {
+    return this.#raw(name)?.trim() || undefined
+  }
+
+  /** One a line, or commas. */
+  list(name: string): string[] | undefined {
+    return this.text(name)
+      ?.split(/[\n,]/)
+      .map(item => item.trim())
+      .filter(Boolean)
+  }
+
+  oneOf<Word extends string>(name: string, words: readonly Word[], otherwise: Word): Word {
+    const text = this.text(name)
+    const word = words.find(known => known === text)
+    if (text !== undefined && !word) this.#wrong(name, `"${text}" is none of its words`, words.join(', '))
+    return word ?? otherwise
+  }
+
+  /** The spellings that the toolkit's own boolean inputs take (YAML 1.2 core schema). */
+  flag(name: string, otherwise: boolean): boolean {
+    const text = this.text(name)
+    if (text === undefined) return otherwise
+    if (/^(?:true|True|TRUE)$/.test(text)) return true
+    if (!/^(?:false|False|FALSE)$/.test(text)) this.#wrong(name, `"${text}" is no boolean`, 'true, false')
+    return false
+  }
+
+  seconds(name: string, otherwise: number): number {
+    const text = this.text(name)
+    if (text === undefined) return otherwise
+    const seconds = /^\d{1,5}$/.test(text) ? Number(text) : 0
+    if (seconds >= 1 && seconds <= LONGEST_TIMEOUT_SECONDS) return seconds
+    this.#wrong(name, `"${text}" is no time to wait`, `whole seconds from 1 to ${LONGEST_TIMEOUT_SECONDS}`)
+    return otherwise
+  }
+
+  matching(name: string, form: Pick<RegExp, 'test'>, accepted: string): string | undefined {
+    const text = this.text(name)
+    if (text !== undefined && !form.test(text)) this.#wrong(name, `"${text}" is none`, accepted)
+    return text
+  }
+
+  roleArn(name: string): string | undefined {
+    const text = this.text(name)
+    if (text === undefined || isRoleArn(text)) return text
+    const session = text.includes(':assumed-role/') ? ' but a session of a role' : ''
+    this.#wrong(name, `"${text}" is no role's ARN${session}`, 'arn:aws:iam::ACCOUNT:role/NAME')
+    return undefined
+  }
+
+  clusters(): ClusterReference[] {
+    const name = 'cluster-name'
+    const texts = this.list(name) ?? []
+    if (texts.length === 0)
+      this.#wrong(name, 'it is missing', `one or several, a line each or with commas; each ${CLUSTER_FORMS}`)
+    for (const twice of new Set(texts.filter((text, index) => texts.indexOf(text) !== index))) {
+      this.#wrong(name, `"${twice}" stands there twice`, 'each cluster once')
+    }
+    return texts.flatMap(text => {
+      const reference = parseClusterReference(text)
+      if (!reference) this.#wrong(name, `"${text}" names no cluster`, CLUSTER_FORMS)
+      return reference ?? []
+    })
+  }
+
+  region(clusters: ClusterReference[]): string | undefined {
+    const { AWS_REGION, AWS_DEFAULT_REGION } = this.#env
+    const accepted = 'the name of a region, like eu-central-1'
+    const given = this.text('region')
+    if (given !== undefined) return this.matching('region', REGION, accepted)
+    // The environment's region counts only where a cluster is given without one.
+    const region = AWS_REGION || AWS_DEFAULT_REGION || undefined
+    const needed = clusters.some(cluster => !('region' in cluster))
+    if (needed && region && !isRegion(region)) {
+      const from = AWS_REGION ? 'AWS_REGION' : 'AWS_DEFAULT_REGION'
+      this.#wrong('region', `"${region}", which ${from} gives, is none`, accepted)
+    }
+    return region
+  }
+
+  forOneCluster(name: string, clusters: number): string | undefined {
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    if (clusters > 1)
+      this.#wrong(name, `"${text}" cannot name ${clusters} clusters`, 'an alias with one cluster only')
+    if (/[\p{Cc}]/u.test(text)) this.#wrong(name, 'it holds control characters', 'one line of text')
+    return text
+  }
+
+  kubeconfig(): string {
+    const name = 'kubeconfig'
+    const { RUNNER_TEMP, GITHUB_WORKSPACE } = this.#env
+    const text = this.text(name)
+    const accepted = `the path of one file, without "${delimiter}"`
+    if (text === undefined) {
+      if (RUNNER_TEMP) return join(RUNNER_TEMP, 'eks-login', 'kubeconfig')
+      this.#wrong(name, 'it is not given, and RUNNER_TEMP, where it would go by itself, is not set', accepted)
+      return ''
+    }
+    // KUBECONFIG is a list: a path that holds its delimiter would be read as two.
+    if (text.includes(delimiter) || /[\p{Cc}]/u.test(text))
+      this.#wrong(name, `"${text}" is not one path`, accepted)
+    if (/[/\\]$/.test(text)) this.#wrong(name, `"${text}" is a folder`, accepted)
+    const path = text.replace(/^~(?=[/\\])/, () => homedir())
+    return resolve(GITHUB_WORKSPACE ?? '.', path)
+  }
+
+  proxyUrl(): string | undefined {
+    const name = 'proxy-url'
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    const url = URL.parse(text)
+    const accepted = 'http://HOST:PORT or https://HOST:PORT'
+    if (!url?.hostname || !['http:', 'https:'].includes(url.protocol)) {
+      this.#wrong(name, `"${text}" is no URL of an HTTP proxy`, accepted)
+    } else if (url.username || url.password) {
+      this.#wrong(name, 'it holds a user or password, which would be a secret in the kubeconfig', accepted)
+    }
+    return text
+  }
+
+  /** Rules given once allowed and once not contradict each other. */
+  rules(): { can: Rule[]; cannot: Rule[] } {
+    const can = this.#rulesOf('can', 'list namespaces')
+    const cannot = this.#rulesOf('cannot', 'list pods')
+    const allowed = new Set(can.map(formatRule))
+    for (const rule of cannot.map(formatRule).filter(text => allowed.has(text))) {
+      this.#wrong('cannot', `"${rule}" is among the rules of can, too`, 'a rule in one of the two')
+    }
+    return { can, cannot }
+  }
+
+  /** An input that is there and empty means no rules; one that is not there, the default. */
+  #rulesOf(name: string, otherwise: string): Rule[] {
+    const { rules, mistakes } = parseRules(this.#raw(name) ?? otherwise)
+    for (const { line, rule, problem } of mistakes) {
+      this.#wrong(name, `line ${line}, "${rule}": ${problem}`, RULE_FORM)
+    }
+    return rules
+  }
+
+  #raw(name: string): string | undefined {
+    return this.#env[`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`]
+  }
+
+  #wrong(input: string, problem: string, accepted: string): void {
+    this.mistakes.push({ input, problem, accepted })
+  }
+}
+
+const REGION = { test: isRegion }

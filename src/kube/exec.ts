@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process'
+import { KubeProblem } from './evidence.ts'
+
+/** A user entry's `exec` of a kubeconfig (client.authentication.k8s.io/v1beta1). */
+export interface ExecConfig {
+  command: string
+  args: string[]
+  env: { name: string; value: string }[]
+}
+
+/** The status of an ExecCredential: the one that a bearer token comes in. */
+export interface ExecCredential {
+  token: string
+  /** RFC 3339; absent when the plugin gave none */
+  expirationTimestamp?: string
+}
+
+export const EXEC_API_VERSION = 'client.authentication.k8s.io/v1beta1'
+
+/**
+ * Runs an exec block as kubectl would (client-go, plugin/pkg/client/auth/exec): the given environment, then the
+ * block's own on top, KUBERNETES_EXEC_INFO, no standard input; and reads the ExecCredential that it prints.
+ *
+ * The command leads a process group of its own, so that what it started ends with it when `timeoutSeconds` are
+ * over or `signal` fires.
+ *
+ * @throws KubeProblem exec-not-found, exec-failed, exec-timed-out, exec-not-a-credential
+ */
+export async function runExec(
+  exec: ExecConfig,
+  env: NodeJS.ProcessEnv,
+  { timeoutSeconds, signal }: { timeoutSeconds: number; signal: AbortSignal },
+): Promise<ExecCredential> {
+  const command = [exec.command, ...exec.args].join(' ')
+  const bound = AbortSignal.timeout(timeoutSeconds * 1000)
+  const ended = await run(exec, env, AbortSignal.any([signal, bound]))
+  if (bound.aborted && ended.exitCode !== 0) {
+    throw new KubeProblem({ kind: 'exec-timed-out', command, seconds: timeoutSeconds })
+  }
+  signal.throwIfAborted()
+  if (ended.exitCode !== 0) throw new KubeProblem({ kind: 'exec-failed', command, ...ended })
+  return readExecCredential(ended.stdout, command)
+}
+
+interface Ended {
+  exitCode: number | null
+  signal: string | null
+  stdout: string
+  stderr: string
+}
+
+function run(exec: ExecConfig, env: NodeJS.ProcessEnv, bound: AbortSignal): Promise<Ended> {
+  const posix = process.platform !== 'win32'
+  const child = spawn(exec.command, exec.args, {
+    env: {
+      ...env,
+      ...Object.fromEntries(exec.env.map(({ name, value }) => [name, value])),
+      KUBERNETES_EXEC_INFO: EXEC_INFO,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Windows has no process groups to signal; there the command alone is ended.
+    detached: posix,
+    windowsHide: true,
+  })
+  const end = () => {
+    if (child.pid === undefined) return
+    try {
+      if (posix) process.kill(-child.pid, 'SIGKILL')
+      else child.kill()
+    } catch {
+      // It had ended by itself.
+    }
+  }
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] = (output[name] + text).slice(0, MAX_OUTPUT_CHARACTERS)
+    })
+  }
+  return new Promise((resolve, reject) => {
+    bound.addEventListener('abort', end)
+    if (bound.aborted) end()
+    child.once('error', error => {
+      bound.removeEventListener('abort', end)
+      reject(notStarted(exec, env, error))
+    })
+    child.once('close', (exitCode, signal) => {
+      bound.removeEventListener('abort', end)
+      resolve({ exitCode, signal, ...output })
+    })
+  })
+}
+
+/** A presigned URL in base64 is about 2 KiB; more than this is no credential. */
+const MAX_OUTPUT_CHARACTERS = 2 ** 20
+
+const EXEC_INFO = JSON.stringify({
+  kind: 'ExecCredential',
+  apiVersion: EXEC_API_VERSION,
+  spec: { interactive: false },
+})
+
+function notStarted(exec: ExecConfig, env: NodeJS.ProcessEnv, cause: NodeJS.ErrnoException): KubeProblem {
+  const { command } = exec
+  if (cause.code === 'ENOENT') {
+    return new KubeProblem({ kind: 'exec-not-found', command, path: env.PATH ?? '' }, { cause })
+  }
+  return new KubeProblem(
+    { kind: 'exec-failed', command, exitCode: null, signal: null, stderr: cause.message },
+    { cause },
+  )
+}
+
+function readExecCredential(stdout: string, command: string): ExecCredential {
+  const refuse = (problem: string) => new KubeProblem({ kind: 'exec-not-a-credential', command, problem })
+  let printed: {
+    kind?: unknown
+    apiVersion?: unknown
+    status?: { token?: unknown; expirationTimestamp?: unknown }
+  }
+  try {
+    printed = JSON.parse(stdout)
+  } catch {
+    // What it printed may be half a token: the evidence says its size, not its text.
+    throw refuse(stdout.trim() === '' ? 'it printed nothing' : `its ${stdout.length} characters are not JSON`)
+  }
+  if (printed?.kind !== 'ExecCredential') throw refuse('what it printed is not of kind ExecCredential')
+  if (printed.apiVersion !== EXEC_API_VERSION) {
+    throw refuse(`its apiVersion is ${JSON.stringify(printed.apiVersion)}, not ${EXEC_API_VERSION}`)
+  }
+  const { token, expirationTimestamp } = printed.status ?? {}
+  if (typeof token !== 'string' || token === '') throw refuse('it holds no token')
+  return typeof expirationTimestamp === 'string' ? { token, expirationTimestamp } : { token }
+}

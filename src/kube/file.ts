@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir } from 'node:fs/promises'
+import { basename, dirname, join, relative, sep } from 'node:path'
+import { KubeProblem } from './evidence.ts'
+import { currentContext, type KubeconfigEntry, merge, type Undo, unmerge } from './kubeconfig.ts'
+import { withLock } from './lock.ts'
+
+/**
+ * Merges the entries into the kubeconfig at `file`, which is written whole or not at all: a temporary file in the
+ * same folder, synced, renamed over it; mode 0600; under the lock that kubectl respects.
+ *
+ * @param file absolute path; its folder is made when it is missing
+ * @param beforeCommit told what will be written and what takes it back; when it throws, nothing is written
+ * @returns the text that was written
+ * @throws KubeProblem any of its kubeconfig kinds; the file is then byte for byte as it was
+ */
+export async function writeKubeconfig(
+  file: string,
+  entries: KubeconfigEntry[],
+  timeoutSeconds: number,
+  beforeCommit: (text: string, undo: Undo) => Promise<void>,
+): Promise<string> {
+  return told(file, async () => {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    const target = await resolveInside(file)
+    return withLock(target, timeoutSeconds, async () => {
+      const before = await read(target)
+      const after = await merge(file, before, entries)
+      const previousContext = await currentContext(file, before)
+      await beforeCommit(after, { file, created: before === null, entries, previousContext })
+      await replace(target, after)
+      return after
+    })
+  })
+}
+
+/** Reads a kubeconfig early, so that one that cannot be merged into is known before anything is asked for. */
+export async function checkKubeconfig(file: string): Promise<void> {
+  await told(file, async () => {
+    const text = await read(await resolveInside(file))
+    await currentContext(file, text)
+  })
+}
+
+/**
+ * Takes a login's entries out again, and the file with them when they were all it held and the login had made it.
+ *
+ * @returns what is left of the file: `removed`, `kept` without our entries, or `gone` when it was not there any more
+ * @throws KubeProblem any of its kubeconfig kinds
+ */
+export async function undoKubeconfig(
+  undo: Undo,
+  timeoutSeconds: number,
+): Promise<'removed' | 'kept' | 'gone'> {
+  return told(undo.file, async () => {
+    const target = await resolveInside(undo.file)
+    if ((await read(target)) === null) return 'gone'
+    const left = await withLock(target, timeoutSeconds, async () => {
+      const text = await read(target)
+      if (text === null) return 'gone'
+      const after = await unmerge(text, undo)
+      if (after !== null) await replace(target, after)
+      else await rm(target)
+      return after === null ? 'removed' : 'kept'
+    })
+    // Only an empty folder goes; one with anything in it refuses.
+    if (left === 'removed') await rmdir(dirname(target)).catch(() => {})
+    return left
+  })
+}
+
+async function read(target: string): Promise<string | null> {
+  try {
+    return await readFile(target, 'utf8')
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return null
+    throw new KubeProblem({ kind: 'kubeconfig-unreadable', file: target, code, message }, { cause })
+  }
+}
+
+/**
+ * The file that a path means. A symlink is followed only inside the folder that was asked for: one that leads out
+ * of it could make us overwrite any file that the runner may write.
+ */
+async function resolveInside(file: string): Promise<string> {
+  const folder = await realpath(dirname(file)).catch(() => dirname(file))
+  const target = join(folder, basename(file))
+  const isLink = await lstat(target).then(
+    found => found.isSymbolicLink(),
+    () => false,
+  )
+  if (!isLink) return target
+  const real = await realpath(target).catch(() => null)
+  const inside = real !== null && !relative(folder, real).startsWith(`..${sep}`)
+  if (!inside)
+    throw new KubeProblem({ kind: 'kubeconfig-symlink', file, target: real ?? 'a file that does not exist' })
+  return real
+}
+
+async function replace(target: string, text: string): Promise<void> {
+  const prefix = `.${basename(target)}.`
+  const temporary = join(dirname(target), `${prefix}${randomUUID()}.tmp`)
+  await removeLeftovers(dirname(target), prefix)
+  try {
+    const handle = await open(temporary, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** Temporary files of writers that were killed: nobody else writes while we hold the lock. */
+async function removeLeftovers(folder: string, prefix: string): Promise<void> {
+  const names = await readdir(folder)
+  const leftovers = names.filter(name => name.startsWith(prefix) && name.endsWith('.tmp'))
+  await Promise.all(leftovers.map(name => rm(join(folder, name), { force: true })))
+}
+
+/** What the file system says, as evidence. */
+async function told<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (cause instanceof KubeProblem) throw cause
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    throw new KubeProblem({ kind: 'kubeconfig-unwritable', file, code, message }, { cause })
+  }
+}

@@ -1,0 +1,227 @@
+import type { Document, YAMLMap, YAMLSeq } from 'yaml'
+import { KubeProblem } from './evidence.ts'
+import { EXEC_API_VERSION, type ExecConfig } from './exec.ts'
+
+/**
+ * One login: the context that it adds to a kubeconfig, with its cluster and user.
+ * https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+ */
+export interface KubeconfigEntry {
+  context: string
+  namespace?: string
+  cluster: { name: string; server: string; certificateAuthorityData: string; proxyUrl?: string }
+  user: { name: string; exec: ExecConfig }
+}
+
+/**
+ * Gives entries that share a context's name their cluster's name (its ARN) instead: two clusters of one name in two
+ * regions or accounts.
+ */
+export function uniqueContexts(entries: KubeconfigEntry[]): KubeconfigEntry[] {
+  const sharing = Map.groupBy(entries, ({ context }) => context)
+  return entries.map(entry =>
+    sharing.get(entry.context)?.length === 1 ? entry : { ...entry, context: entry.cluster.name },
+  )
+}
+
+/** What a login changed in a file, as much as taking it back needs. */
+export interface Undo {
+  file: string
+  /** The file did not exist before. */
+  created: boolean
+  entries: KubeconfigEntry[]
+  /** current-context as it was; null when there was none. */
+  previousContext: string | null
+}
+
+const SECTIONS = ['clusters', 'users', 'contexts'] as const
+type Section = (typeof SECTIONS)[number]
+
+/**
+ * Adds the entries to a kubeconfig's text, in place of entries of the same name, and makes the first one's context
+ * the current one. Everything else stays: other entries, unknown fields, comments.
+ *
+ * @param text the file as it is; null when there is none
+ * @throws KubeProblem kubeconfig-corrupt, kubeconfig-unexpected
+ */
+export async function merge(file: string, text: string | null, entries: KubeconfigEntry[]): Promise<string> {
+  const document = await parse(file, text)
+  for (const [section, items] of Object.entries(render(entries))) {
+    for (const item of items) put(document, section as Section, item)
+  }
+  document.set('current-context', entries[0]?.context)
+  return print(document)
+}
+
+/** The context that is current in a kubeconfig's text, or null. */
+export async function currentContext(file: string, text: string | null): Promise<string | null> {
+  const current = (await parse(file, text)).get('current-context')
+  return typeof current === 'string' && current !== '' ? current : null
+}
+
+/**
+ * Takes a login's entries out of a kubeconfig's text again. An entry that somebody changed since is theirs, and
+ * stays; so does a cluster or user that another context still uses.
+ *
+ * @returns the text without them, or null when nothing but an empty kubeconfig would be left of a file that the
+ *   login had created
+ */
+export async function unmerge(
+  text: string,
+  { file, created, entries, previousContext }: Undo,
+): Promise<string | null> {
+  const document = await parse(file, text)
+  const ours = render(entries)
+  for (const item of ours.contexts) drop(document, 'contexts', item)
+  const used = namesInUse(document)
+  for (const item of ours.clusters) if (!used.clusters.has(item.name)) drop(document, 'clusters', item)
+  for (const item of ours.users) if (!used.users.has(item.name)) drop(document, 'users', item)
+  if (
+    ours.contexts.some(
+      ({ name }) => name === document.get('current-context') && !find(document, 'contexts', name),
+    )
+  ) {
+    const back =
+      previousContext !== null && find(document, 'contexts', previousContext) ? previousContext : ''
+    document.set('current-context', back)
+  }
+  const empty = SECTIONS.every(section => sectionOf(document, section).items.length === 0)
+  return created && empty ? null : print(document)
+}
+
+/** The entries as the three lists of a kubeconfig, every cluster and user once. */
+function render(entries: KubeconfigEntry[]) {
+  const clusters = entries.map(({ cluster }) => ({
+    name: cluster.name,
+    cluster: {
+      'certificate-authority-data': cluster.certificateAuthorityData,
+      server: cluster.server,
+      ...(cluster.proxyUrl ? { 'proxy-url': cluster.proxyUrl } : {}),
+    },
+  }))
+  const users = entries.map(({ user }) => ({
+    name: user.name,
+    user: {
+      exec: {
+        apiVersion: EXEC_API_VERSION,
+        command: user.exec.command,
+        args: user.exec.args,
+        ...(user.exec.env.length > 0 ? { env: user.exec.env } : {}),
+        interactiveMode: 'Never',
+      },
+    },
+  }))
+  const contexts = entries.map(({ context, namespace, cluster, user }) => ({
+    name: context,
+    context: { cluster: cluster.name, ...(namespace ? { namespace } : {}), user: user.name },
+  }))
+  return { clusters, users, contexts }
+}
+
+type Item = ReturnType<typeof render>[Section][number]
+
+/**
+ * Reads a kubeconfig with YAML 1.1's rules, as kubectl does: what is written by them, a context named `on` or `1e3`
+ * comes out quoted, and stays a string for every reader.
+ */
+async function parse(file: string, text: string | null): Promise<Document> {
+  const { parseAllDocuments, Document, LineCounter } = await import('yaml')
+  if (text === null || text.trim() === '') {
+    return new Document({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }, YAML_1_1)
+  }
+  const lineCounter = new LineCounter()
+  const parsed = parseAllDocuments(text, { ...YAML_1_1, lineCounter, prettyErrors: false })
+  const documents = Array.isArray(parsed) ? parsed : []
+  const error = documents.flatMap(document => document.errors)[0]
+  if (error) {
+    const { line, col: column } = lineCounter.linePos(error.pos[0])
+    throw new KubeProblem({ kind: 'kubeconfig-corrupt', file, line, column, message: error.message })
+  }
+  if (documents.length > 1) throw unexpected(file, `it holds ${documents.length} documents, not one`)
+  const [document = new Document({}, YAML_1_1)] = documents
+  await check(file, document)
+  return document
+}
+
+const YAML_1_1 = { version: '1.1', merge: true, keepSourceTokens: false } as const
+
+function unexpected(file: string, message: string): KubeProblem {
+  return new KubeProblem({ kind: 'kubeconfig-unexpected', file, message })
+}
+
+/** That the document has a kubeconfig's shape as far as merging touches it; missing sections are made. */
+async function check(file: string, document: Document): Promise<void> {
+  const { isMap, isSeq, isNode } = await import('yaml')
+  if (document.contents === null) document.contents = document.createNode({}) as never
+  if (!isMap(document.contents)) throw unexpected(file, 'it is not a mapping')
+  const kind = document.get('kind')
+  if (kind !== undefined && kind !== 'Config')
+    throw unexpected(file, `its kind is ${JSON.stringify(kind)}, not "Config"`)
+  if (kind === undefined) {
+    document.set('apiVersion', document.get('apiVersion') ?? 'v1')
+    document.set('kind', 'Config')
+  }
+  for (const section of SECTIONS) {
+    const node = document.get(section, true)
+    if (node === undefined || (isNode(node) && node.toJSON() === null))
+      document.set(section, document.createNode([]))
+    else if (!isSeq(node)) throw unexpected(file, `its ${section} is not a list`)
+    else if (!node.items.every(item => isMap(item) && typeof item.get('name') === 'string')) {
+      throw unexpected(file, `an entry of its ${section} has no name`)
+    }
+  }
+}
+
+function sectionOf(document: Document, section: Section): YAMLSeq<YAMLMap> {
+  return document.get(section) as YAMLSeq<YAMLMap>
+}
+
+function find(document: Document, section: Section, name: string): YAMLMap | undefined {
+  return sectionOf(document, section).items.find(item => item.get('name') === name)
+}
+
+function put(document: Document, section: Section, { name, ...value }: Item): void {
+  const [[key, content] = ['', {}]] = Object.entries(value)
+  const there = find(document, section, name)
+  if (there) {
+    there.set(key, document.createNode(content))
+    return
+  }
+  const list = sectionOf(document, section)
+  // An empty list is written `[]`; what is added to it shall not stand inside the brackets.
+  if (list.items.length === 0) list.flow = (document.contents as YAMLMap).flow === true
+  list.add(document.createNode({ [key]: content, name }) as YAMLMap)
+}
+
+/** Takes an item out when it still says what we wrote. */
+function drop(document: Document, section: Section, { name, ...value }: Item): void {
+  const list = sectionOf(document, section)
+  const index = list.items.findIndex(item => item.get('name') === name)
+  const there = list.items[index]?.toJSON()
+  if (there && isSame(there, { name, ...value })) list.delete(index)
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return canonical(one) === canonical(other)
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner) =>
+    inner && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}
+
+function namesInUse(document: Document) {
+  const contexts = sectionOf(document, 'contexts').items.map(item => item.toJSON().context ?? {})
+  return {
+    clusters: new Set(contexts.map(context => context.cluster)),
+    users: new Set(contexts.map(context => context.user)),
+  }
+}
+
+function print(document: Document): string {
+  // Without a directive of its own, the version that the file was read by is not written into it.
+  return document.toString({ lineWidth: 0, directives: false })
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto'
+import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { KubeProblem } from './evidence.ts'
+
+interface Holder {
+  pid: number
+  host: string
+  /** Tells two locks of the same process apart. */
+  nonce: string
+  since: string
+}
+
+/**
+ * Runs `work` while holding the lock of a kubeconfig: the file `<file>.lock`, made only if it does not exist, which
+ * is the lock that kubectl takes and respects (client-go, tools/clientcmd/config.go, lockFile).
+ *
+ * The lock appears with its content in one step, so whoever finds it can read who holds it. One whose process is
+ * gone from this host is taken over; any other is waited for.
+ *
+ * @param timeoutSeconds how long to wait for another holder
+ * @throws KubeProblem kubeconfig-locked
+ */
+export async function withLock<T>(file: string, timeoutSeconds: number, work: () => Promise<T>): Promise<T> {
+  const lock = `${file}.lock`
+  const mine: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    nonce: randomUUID(),
+    since: new Date().toISOString(),
+  }
+  const draft = `${lock}.${mine.nonce}`
+  try {
+    await writeFile(draft, JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
+    await acquire(lock, draft, mine, Date.now() + timeoutSeconds * 1000)
+  } finally {
+    await rm(draft, { force: true })
+  }
+  try {
+    return await work()
+  } finally {
+    await rm(lock, { force: true })
+  }
+}
+
+async function acquire(lock: string, draft: string, mine: Holder, deadline: number): Promise<void> {
+  for (;;) {
+    if (await linked(draft, lock)) return
+    const holder = await holderOf(lock)
+    if (holder !== 'gone' && isDead(holder) && (await takeOver(lock, holder, mine))) return
+    if (Date.now() > deadline) throw await locked(lock, holder)
+    await sleep(10 + Math.random() * 20)
+  }
+}
+
+async function linked(draft: string, lock: string): Promise<boolean> {
+  try {
+    await link(draft, lock)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** `unknown` for a lock of kubectl's, which is empty. */
+async function holderOf(lock: string): Promise<Holder | 'unknown' | 'gone'> {
+  try {
+    const holder = JSON.parse(await readFile(lock, 'utf8'))
+    return typeof holder?.pid === 'number' && typeof holder.nonce === 'string' ? holder : 'unknown'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'gone' : 'unknown'
+  }
+}
+
+function isDead(holder: Holder | 'unknown'): holder is Holder {
+  if (holder === 'unknown' || holder.host !== hostname()) return false
+  try {
+    process.kill(holder.pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
+
+/**
+ * Puts our lock in a dead one's place. Of several that try at once the last to rename holds it: each looks again
+ * after long enough that every other, who had seen the dead one too, has renamed.
+ */
+async function takeOver(lock: string, dead: Holder, mine: Holder): Promise<boolean> {
+  const claim = `${lock}.${mine.nonce}.claim`
+  await writeFile(claim, JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
+  const now = await holderOf(lock)
+  if (now === 'gone' || now === 'unknown' || now.nonce !== dead.nonce) {
+    await rm(claim, { force: true })
+    return false
+  }
+  await rename(claim, lock)
+  await sleep(TAKE_OVER_MS)
+  const holder = await holderOf(lock)
+  return holder !== 'gone' && holder !== 'unknown' && holder.nonce === mine.nonce
+}
+
+const TAKE_OVER_MS = 200
+
+async function locked(lock: string, holder: Holder | 'unknown' | 'gone'): Promise<KubeProblem> {
+  const since = await stat(lock).then(
+    ({ mtime }) => mtime.toISOString(),
+    () => '',
+  )
+  const who =
+    typeof holder === 'object'
+      ? `process ${holder.pid} on ${holder.host}`
+      : 'another program, such as kubectl'
+  return new KubeProblem({ kind: 'kubeconfig-locked', lock, holder: who, since })
+}

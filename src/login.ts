@@ -1,0 +1,56 @@
+import { locate } from './aws/target.ts'
+import { stepFailures } from './diagnosis/diagnose.ts'
+import { type Inputs, readInputs } from './inputs.ts'
+import { checkKubeconfig, writeKubeconfig } from './kube/file.ts'
+import { type KubeconfigEntry, uniqueContexts } from './kube/kubeconfig.ts'
+import { scanKubeconfig } from './kube/secrets.ts'
+import { prove, type Run } from './proof.ts'
+import { keepUndo, mask, publish } from './report/job.ts'
+import { failed, Stopwatch, succeeded } from './report/report.ts'
+
+// From the inputs to a kubeconfig that is proven to work. Nothing is written before everything is proven, so that
+// no failure leaves anything behind that a later step could mistake for success.
+
+const watch = new Stopwatch()
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)))
+
+try {
+  await login(readInputs(process.env))
+} catch (error) {
+  await publish(failed([], stepFailures(error), watch), null, { summary: true })
+} finally {
+  // Ends whatever a failure left under way.
+  stop.abort()
+}
+
+async function login(inputs: Inputs): Promise<void> {
+  const targets = await watch.time('locate', locate(inputs.clusters, inputs.region, process.env))
+  const file = checkKubeconfig(inputs.kubeconfig).then(() => [], stepFailures)
+  const proofs = await Promise.all(targets.map(target => prove(target, inputs, run(inputs))))
+
+  const failures = [...(await file), ...proofs.flatMap(proof => proof.failures)]
+  const found = proofs.flatMap(proof => proof.report ?? [])
+  if (failures.length > 0) return publish(failed(found, failures, watch), null, inputs)
+
+  const entries = uniqueContexts(proofs.flatMap(proof => proof.entry ?? []))
+  const { text, warnings } = await watch.time('write kubeconfig', write(inputs, entries))
+  const clusters = found.map((report, index) => ({
+    ...report,
+    context: entries[index]?.context ?? report.context,
+  }))
+  return publish(succeeded(clusters, inputs.kubeconfig, warnings, watch), text, inputs)
+}
+
+function run({ timeoutSeconds }: Inputs): Run {
+  return { env: process.env, timeoutSeconds, signal: stop.signal, mask, time: watch.time.bind(watch) }
+}
+
+async function write({ kubeconfig, timeoutSeconds, cleanup }: Inputs, entries: KubeconfigEntry[]) {
+  let warnings: string[] = []
+  const text = await writeKubeconfig(kubeconfig, entries, timeoutSeconds, async (text, undo) => {
+    warnings = await scanKubeconfig(kubeconfig, text, entries)
+    if (cleanup) await keepUndo(undo)
+  })
+  return { text, warnings }
+}

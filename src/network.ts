@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { getProxyForUrl } from 'proxy-from-env'
+
+/** A proxy answered CONNECT with something other than 200. */
+export class ProxyRefusal extends Error {
+  override readonly name = 'ProxyRefusal'
+
+  readonly proxy: string
+  readonly status: number
+
+  constructor(proxy: string, target: string, status: number) {
+    super(`the proxy ${proxy} answered ${status} to CONNECT ${target}`)
+    this.proxy = proxy
+    this.status = status
+  }
+}
+
+/**
+ * The proxy that the environment names for a URL (HTTPS_PROXY, ALL_PROXY, NO_PROXY, either case), or null.
+ */
+export function environmentProxy(url: string): URL | null {
+  const proxy = getProxyForUrl(url)
+  return proxy ? new URL(proxy) : null
+}
+
+/**
+ * A raw connection to `host:port` through an HTTP proxy's CONNECT (RFC 9110, 9.3.6).
+ * Rejects with ProxyRefusal when the proxy answers anything but 200, and with the socket's own error otherwise.
+ */
+export function tunnel(proxy: URL, host: string, port: number, signal?: AbortSignal): Promise<Socket> {
+  const target = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const request = proxy.protocol === 'https:' ? httpsRequest : httpRequest
+  return new Promise((resolve, reject) => {
+    const connecting = request({
+      method: 'CONNECT',
+      host: proxy.hostname.replace(/^\[|\]$/g, ''),
+      port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
+      path: target,
+      headers: { host: target, ...proxyAuthorization(proxy) },
+      agent: false,
+      ...(signal ? { signal } : {}),
+    })
+    connecting.once('connect', (answer, socket) => {
+      if (answer.statusCode === 200) return resolve(socket)
+      socket.destroy()
+      reject(new ProxyRefusal(proxy.origin, target, answer.statusCode ?? 0))
+    })
+    connecting.once('error', reject)
+    connecting.end()
+  })
+}
+
+function proxyAuthorization(proxy: URL): Record<string, string> {
+  if (!proxy.username) return {}
+  const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
+  return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
+}
+
+/** An agent whose connections all go through the proxy. */
+class TunnelAgent extends Agent {
+  readonly #proxy: URL
+
+  constructor(proxy: URL, options: ConnectionOptions) {
+    super({ ...options, keepAlive: true })
+    this.#proxy = proxy
+  }
+
+  override createConnection(
+    options: ConnectionOptions,
+    created?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const host = String(options.host)
+    tunnel(this.#proxy, host, Number(options.port)).then(
+      socket => created?.(null, connectTls({ ...options, socket, servername: options.servername ?? host })),
+      // Node's own type asks for a stream beside the error.
+      error => created?.(error, undefined as never),
+    )
+  }
+}
+
+/**
+ * The HTTPS agent for calls to AWS: through the environment's proxy for `url`, trusting AWS_CA_BUNDLE in place
+ * of the built-in roots where it is set, as the AWS CLI does.
+ *
+ * @param url the endpoint that will be asked; only its scheme, host and port matter
+ * @throws Error when the file that AWS_CA_BUNDLE names cannot be read
+ */
+export function awsAgent(url: string, env: NodeJS.ProcessEnv): Agent {
+  const ca = env.AWS_CA_BUNDLE ? { ca: readFileSync(env.AWS_CA_BUNDLE) } : {}
+  const proxy = environmentProxy(url)
+  return proxy ? new TunnelAgent(proxy, ca) : new Agent({ ...ca, keepAlive: true })
+}

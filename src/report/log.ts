@@ -1,0 +1,75 @@
+import type { Failure } from '../diagnosis/failure.ts'
+import type { ClusterReport, Report } from './report.ts'
+
+/** A part of the log: a heading, and lines that belong under it. */
+export interface LogGroup {
+  title: string
+  lines: string[]
+}
+
+/** The log of a run, as groups; the kubeconfig is shown whole, for there is no secret in it. */
+export function logGroups(report: Report, kubeconfigText: string | null): LogGroup[] {
+  const clusters = report.clusters.map(cluster => ({
+    title: `${cluster.name} (${cluster.region}): ${identity(cluster)}`,
+    lines: [...facts(cluster), '', ...probeLines(cluster)],
+  }))
+  const file = report.kubeconfig && kubeconfigText ? [kubeconfigGroup(report.kubeconfig, kubeconfigText)] : []
+  const timings = report.timings.map(
+    ({ name, cluster, start, milliseconds }) =>
+      `${String(milliseconds).padStart(8)} ms  from ${String(start).padStart(7)}  ${name}${cluster ? ` (${cluster})` : ''}`,
+  )
+  return [...clusters, ...file, { title: 'Timings', lines: timings }]
+}
+
+function identity({ username, roleArn }: ClusterReport): string {
+  return `${username ?? 'unknown user'}${roleArn ? `, ${roleArn}` : ''}`
+}
+
+function facts(cluster: ClusterReport): string[] {
+  const { source, accessKeyId } = cluster.credentials
+  return [
+    `cluster      ${cluster.arn}`,
+    `             Kubernetes ${cluster.version}, ${cluster.status}, authentication mode ${cluster.authenticationMode}`,
+    `server       ${cluster.server}`,
+    `context      ${cluster.context}`,
+    `credentials  ${source} (access key ${accessKeyId})`,
+    `username     ${cluster.username ?? 'unknown'}`,
+    `groups       ${cluster.groups.join(', ') || 'none'}`,
+    `role         ${cluster.roleArn ?? 'unknown'}`,
+    ...(cluster.tokenExpires ? [`token        until ${cluster.tokenExpires}`] : []),
+  ]
+}
+
+function probeLines({ probes }: ClusterReport): string[] {
+  const width = Math.max(0, ...probes.map(({ asked }) => asked.length))
+  return probes.flatMap(({ asked, expected, answer, passed, reason, notes }) => [
+    `${passed ? 'pass' : 'FAIL'}  can-i ${asked.padEnd(width)}  ${answer.padEnd(8)}  expected ${expected}${reason ? `  (${reason})` : ''}`,
+    ...notes.map(note => `      ${note}`),
+  ])
+}
+
+function kubeconfigGroup(file: string, text: string): LogGroup {
+  return { title: `Kubeconfig ${file}`, lines: text.trimEnd().split('\n').map(shortened) }
+}
+
+/** A certificate authority is public and long; its beginning tells it apart. */
+function shortened(line: string): string {
+  return line.replace(/(certificate-authority-data:? *"?[\w+/=]{20})[\w+/=]{20,}/, '$1…')
+}
+
+/** One failure in full: cause, evidence, cure. */
+export function failureGroup({ code, cluster, cause, evidence, cure }: Failure): LogGroup {
+  return {
+    title: failureTitle({ code, cause, ...(cluster ? { cluster } : {}) }),
+    lines: [...(evidence.length > 0 ? ['Evidence:', ...indented(evidence)] : []), 'Cure:', ...indented(cure)],
+  }
+}
+
+/** One line, as an annotation carries it. */
+export function failureTitle({ code, cluster, cause }: Pick<Failure, 'code' | 'cluster' | 'cause'>): string {
+  return `${code} ${cluster ? `${cluster}: ` : ''}${cause}`
+}
+
+function indented(paragraphs: string[]): string[] {
+  return paragraphs.flatMap(paragraph => paragraph.split('\n')).map(line => `  ${line}`)
+}

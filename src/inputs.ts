@@ -64,7 +64,7 @@ type Env = NodeJS.ProcessEnv
 export function readInputs(env: Env): Inputs {
   const reader = new Reader(env)
   const clusters = reader.clusters()
-  const one = (name: string) => reader.forOneCluster(name, clusters.length)
+  const one = (name: string) => reader.forOneCluster(name)
   const { can, cannot } = reader.rules()
   const inputs: Inputs = {
     clusters,
@@ -191,9 +191,11 @@ class Reader {
     return region
   }
 
-  forOneCluster(name: string, clusters: number): string | undefined {
+  forOneCluster(name: string): string | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined
+    // Those that are wrongly written count, too: all mistakes are told at once.
+    const clusters = this.list('cluster-name')?.length ?? 0
     if (clusters > 1)
       this.#wrong(name, `"${text}" cannot name ${clusters} clusters`, 'an alias with one cluster only')
     if (/[\p{Cc}]/u.test(text)) this.#wrong(name, 'it holds control characters', 'one line of text')

@@ -2,7 +2,7 @@ import { locate } from './aws/target.ts'
 import { stepFailures } from './diagnosis/diagnose.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { checkKubeconfig, writeKubeconfig } from './kube/file.ts'
-import { type KubeconfigEntry, uniqueContexts } from './kube/kubeconfig.ts'
+import { type KubeconfigEntry, merge, uniqueContexts } from './kube/kubeconfig.ts'
 import { scanKubeconfig } from './kube/secrets.ts'
 import { prove, type Run } from './proof.ts'
 import { keepUndo, mask, publish } from './report/job.ts'
@@ -48,9 +48,10 @@ function run({ timeoutSeconds }: Inputs): Run {
 
 async function write({ kubeconfig, timeoutSeconds, cleanup }: Inputs, entries: KubeconfigEntry[]) {
   let warnings: string[] = []
-  const text = await writeKubeconfig(kubeconfig, entries, timeoutSeconds, async (text, undo) => {
+  await writeKubeconfig(kubeconfig, entries, timeoutSeconds, async (text, undo) => {
     warnings = await scanKubeconfig(kubeconfig, text, entries)
     if (cleanup) await keepUndo(undo)
   })
-  return { text, warnings }
+  // What others keep in the file may be a secret of theirs: the log shows what is ours.
+  return { text: await merge(kubeconfig, null, entries), warnings }
 }

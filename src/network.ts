@@ -21,11 +21,14 @@ export class ProxyRefusal extends Error {
 }
 
 /**
- * The proxy that the environment names for a URL (HTTPS_PROXY, ALL_PROXY, NO_PROXY, either case), or null.
+ * The proxy that the environment names for an https URL (HTTPS_PROXY, ALL_PROXY, NO_PROXY, either case), or null.
  */
 export function environmentProxy(url: string): URL | null {
-  const proxy = getProxyForUrl(url)
-  return proxy ? new URL(proxy) : null
+  if (!getProxyForUrl(url)) return null
+  const { https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = process.env
+  const proxy = https_proxy || HTTPS_PROXY || all_proxy || ALL_PROXY || ''
+  // Without a scheme, kubectl and the AWS CLI speak HTTP to it; the package would have given it the URL's own.
+  return new URL(proxy.includes('://') ? proxy : `http://${proxy}`)
 }
 
 /**

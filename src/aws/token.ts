@@ -24,12 +24,13 @@ export function isLongLived(accessKeyId: string): boolean {
  * long-lived keys where a role was asked for. The exec block's command finds its credentials by itself: what is
  * checked here must be what it uses.
  *
+ * @param roleArn the role that the command was told to assume: its keys are new each time, and nobody else's
  * @param again finds the credentials anew: the instance's are renewed every few hours, perhaps between the two looks
  * @throws AwsProblem identity-differs, credentials-refused
  */
 export async function checkSigner(
   signer: string,
-  { credentialSource: wanted }: { credentialSource: CredentialSource },
+  { credentialSource: wanted, roleArn }: { credentialSource: CredentialSource; roleArn: string | undefined },
   { source, identity, shared }: Credentials,
   again: () => Promise<Credentials>,
 ): Promise<void> {
@@ -41,7 +42,7 @@ export async function checkSigner(
       accessKeyId: signer,
     })
   }
-  if (!shared || signer === identity.accessKeyId) return
+  if (roleArn || !shared || signer === identity.accessKeyId) return
   const { identity: renewed } = await again()
   if (signer === renewed.accessKeyId) return
   throw new AwsProblem({ kind: 'identity-differs', source, checked: identity.accessKeyId, token: signer })

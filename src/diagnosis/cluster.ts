@@ -1,5 +1,4 @@
-import type { ApiEvidence } from '../kube/answers.ts'
-import type { KubeEvidence } from '../kube/evidence.ts'
+import type { ApiEvidence, KubeEvidence } from '../kube/evidence.ts'
 import type { VerdictEvidence } from '../kube/verdict.ts'
 import type { About, Diagnoses, Failure } from './failure.ts'
 

@@ -1,6 +1,5 @@
 import { AwsProblem } from '../aws/evidence.ts'
 import { BadInput } from '../inputs.ts'
-import { ApiProblem } from '../kube/answers.ts'
 import { KubeProblem } from '../kube/evidence.ts'
 import { awsDiagnoses } from './aws.ts'
 import { apiDiagnoses, execDiagnoses, serverDiagnoses, verdictDiagnoses } from './cluster.ts'
@@ -30,8 +29,7 @@ export function failureOf(error: unknown, about: About): Failure {
 
 /** The evidence that a room threw, or null for an error that no room foresaw. */
 function evidenceOf(error: unknown): Evidence | null {
-  const known = error instanceof AwsProblem || error instanceof KubeProblem || error instanceof ApiProblem
-  return known ? error.evidence : null
+  return error instanceof AwsProblem || error instanceof KubeProblem ? error.evidence : null
 }
 
 /** Failures of the whole step, before or beside any cluster: bad input, and what nobody foresaw. */

@@ -1,5 +1,4 @@
 import type { AwsEvidence } from '../aws/evidence.ts'
-import type { ApiEvidence } from '../kube/answers.ts'
 import type { KubeEvidence } from '../kube/evidence.ts'
 import type { VerdictEvidence } from '../kube/verdict.ts'
 
@@ -17,7 +16,7 @@ export interface Failure {
   cure: string[]
 }
 
-export type Evidence = AwsEvidence | KubeEvidence | ApiEvidence | VerdictEvidence
+export type Evidence = AwsEvidence | KubeEvidence | VerdictEvidence
 
 /** What is known of the login that failed, as far as it came. */
 export interface About {

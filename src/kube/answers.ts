@@ -1,23 +1,12 @@
 import type { ApiClient } from './client.ts'
+import { type ApiEvidence, KubeProblem } from './evidence.ts'
 
-/** What the API server answered instead of what was asked for. */
-export interface ApiEvidence {
-  kind: 'unauthorized' | 'forbidden' | 'unexpected-answer'
-  path: string
-  status: number
-  /** the server's own words (`Status.message`), or the beginning of an answer that is no Status */
-  message: string
-}
-
-/** Thrown for an answer that is a refusal or no answer to the question: evidence, and no opinion on its cause. */
-export class ApiProblem extends Error {
-  override readonly name = 'ApiProblem'
-
-  readonly evidence: ApiEvidence
+/** Thrown for an answer that is a refusal or no answer to the question. */
+export class ApiProblem extends KubeProblem {
+  declare readonly evidence: ApiEvidence
 
   constructor(evidence: ApiEvidence) {
-    super(`${evidence.path} answered ${evidence.status}: ${evidence.message}`)
-    this.evidence = evidence
+    super(evidence)
   }
 }
 
@@ -27,8 +16,8 @@ export type JsonObject = Record<string, unknown>
  * Asks the API server one question.
  *
  * @returns the JSON object of a 2xx answer
- * @throws ApiProblem for any other answer; what the client rejects with when no answer came. Repeating what may pass by
- * itself (429, 5xx, resets) is the client's work, so an answer that arrives here is the last one.
+ * @throws ApiProblem for any other answer; what the client rejects with when no answer came. Repeating what
+ * may pass by itself (429, 5xx, resets) is the client's work, so an answer that arrives here is the last one.
  */
 export async function ask(
   api: ApiClient,

@@ -1,7 +1,12 @@
 import { Agent, request as httpRequest } from 'node:http'
-import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  constants,
+} from 'node:http2'
 import { isIP } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { environmentProxy, ProxyRefusal, tunnel } from '../network.ts'
@@ -45,11 +50,9 @@ export interface ConnectionOptions {
 }
 
 type Request = Parameters<ApiClient['request']>
-type Send = (
-  token: string,
-  request: Request,
-  signal: AbortSignal,
-) => Promise<ApiAnswer & { retryAfter: number }>
+/** With the seconds that the server asks us to wait; 0 where it does not. */
+type Answer = ApiAnswer & { retryAfter: number }
+type Send = (token: string, request: Request, signal: AbortSignal) => Promise<Answer>
 
 /**
  * Opens the one connection over which everything is asked, verified with the cluster's own CA and nothing else.
@@ -72,7 +75,10 @@ export function openConnection(server: ApiServer, options: ConnectionOptions): C
         try {
           return await answered(await send, token, request, AbortSignal.any([signal, bound]))
         } catch (error) {
-          throw bound.aborted ? timedOut(server, options, error) : unreachable(server, error)
+          // The handshake has a bound of its own, which began earlier.
+          throw bound.aborted || isTimeout(error)
+            ? timedOut(server, options, error)
+            : unreachable(server, error)
         }
       },
       close: () => closing.abort(),
@@ -83,18 +89,33 @@ export function openConnection(server: ApiServer, options: ConnectionOptions): C
 /** Asks again what may pass by itself: 429, 5xx and connection resets, with backoff and jitter. Never a refusal. */
 async function answered(transport: Transport, token: string, request: Request, signal: AbortSignal) {
   for (let attempt = 0; ; attempt++) {
-    const backoff = Math.random() * Math.min(5000, 100 * 2 ** attempt)
-    let wait = backoff
+    let wait = backoff(attempt)
     try {
       const answer = await transport.send(token, request, signal)
       const passing = answer.status === 429 || answer.status >= 500
       if (!passing || attempt === MAX_RETRIES) return answer
-      wait = Math.max(backoff, answer.retryAfter * 1000)
+      wait = Math.max(wait, answer.retryAfter * 1000)
     } catch (error) {
       if (signal.aborted || attempt === MAX_RETRIES || !RESETS.has(codeOf(error))) throw error
     }
     await sleep(wait, undefined, { signal })
   }
+}
+
+/** Dials again after a reset, for the same reason. */
+async function dialled(server: ApiServer, signal: AbortSignal): Promise<TLSSocket> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await openTls(server, signal)
+    } catch (error) {
+      if (signal.aborted || attempt === MAX_RETRIES || !RESETS.has(codeOf(error))) throw error
+    }
+    await sleep(backoff(attempt), undefined, { signal })
+  }
+}
+
+function backoff(attempt: number): number {
+  return Math.random() * Math.min(5000, 100 * 2 ** attempt)
 }
 
 const MAX_RETRIES = 6
@@ -113,7 +134,7 @@ interface Transport {
 
 async function openTransport(server: ApiServer, options: ConnectionOptions): Promise<Transport> {
   const dial = () =>
-    openTls(server, AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutSeconds * 1000)]))
+    dialled(server, AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutSeconds * 1000)]))
   const socket = await dial()
   return socket.alpnProtocol === 'h2' ? overHttp2(server, socket, dial) : overHttp1(server, socket, dial)
 }
@@ -165,9 +186,11 @@ function overHttp2(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
   }
   let session: Promise<ClientHttp2Session> = Promise.resolve(open(first))
   const live = async () => {
-    const current = await session
-    if (!current.closed && !current.destroyed) return current
-    session = dial().then(open)
+    const known = session
+    const current = await known.catch(() => null)
+    if (current && !current.closed && !current.destroyed) return current
+    // Of all who find it gone, only the first dials.
+    if (session === known) session = dial().then(open)
     return session
   }
   return {
@@ -178,18 +201,24 @@ function overHttp2(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
         { signal, endStream: body === null },
       )
       if (body !== null) stream.end(body)
-      return new Promise((resolve, reject) => {
-        stream.once('error', reject)
-        stream.once('response', answer => {
-          const { [constants.HTTP2_HEADER_STATUS]: status } = answer
-          readBody(stream).then(text => resolve(answerOf(Number(status), answer, text)), reject)
-        })
-        // A stream that the server ends with NO_ERROR before it answered raises no error of its own.
-        stream.once('close', () => reject(Object.assign(new Error('stream closed'), { code: 'ECONNRESET' })))
-      })
+      return answerOn(stream)
     },
     close: () => void session.then(current => current.destroy()).catch(() => {}),
   }
+}
+
+/** Listens from the first moment: a short answer is over, and its stream closed, in one turn of the event loop. */
+function answerOn(stream: ClientHttp2Stream): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let head: Record<string, unknown> = {}
+    stream.once('response', header => {
+      head = header
+    })
+    collect(stream, text => resolve(answerOf(Number(head[constants.HTTP2_HEADER_STATUS]), head, text)))
+    stream.once('error', reject)
+    // A stream that the server ends with NO_ERROR before it answered raises no error of its own.
+    stream.once('close', () => reject(Object.assign(new Error('stream closed'), { code: 'ECONNRESET' })))
+  })
 }
 
 /** For servers behind something that speaks only HTTP/1.1: the same one connection, a request at a time. */
@@ -209,9 +238,8 @@ function overHttp1(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
         })
         asking.once('error', reject)
         asking.once('response', answer =>
-          readBody(answer).then(
-            text => resolve(answerOf(answer.statusCode ?? 0, answer.headers, text)),
-            reject,
+          collect(answer.once('error', reject), text =>
+            resolve(answerOf(answer.statusCode ?? 0, answer.headers, text)),
           ),
         )
         asking.end(body ?? undefined)
@@ -229,6 +257,11 @@ class OneSocketAgent extends Agent {
     super({ keepAlive: true, maxSockets: 1 })
     this.#first = first
     this.#dial = dial
+  }
+
+  override destroy(): void {
+    this.#first?.destroy()
+    super.destroy()
   }
 
   override createConnection(
@@ -262,18 +295,18 @@ function headers(token: string, body: string | null, accept = 'application/json'
 /** Discovery of a cluster with many custom resources is a few MiB; an answer beyond this is not from an API server. */
 const MAX_ANSWER_BYTES = 64 * 2 ** 20
 
-async function readBody(stream: AsyncIterable<Buffer>): Promise<string> {
+function collect(stream: Readable, whole: (text: string) => void): void {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of stream) {
+  stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length
-    if (bytes > MAX_ANSWER_BYTES) throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+    if (bytes <= MAX_ANSWER_BYTES) chunks.push(chunk)
+    else stream.destroy(new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`))
+  })
+  stream.once('end', () => whole(Buffer.concat(chunks).toString('utf8')))
 }
 
-function answerOf(status: number, header: Record<string, unknown>, body: string) {
+function answerOf(status: number, header: Record<string, unknown>, body: string): Answer {
   return {
     status,
     contentType: String(header['content-type'] ?? ''),
@@ -284,6 +317,12 @@ function answerOf(status: number, header: Record<string, unknown>, body: string)
 
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown }).code ?? '')
+}
+
+/** What an aborted operation rejects with is the signal's reason, or an error with the reason as its cause. */
+function isTimeout(error: unknown): boolean {
+  const { name, cause } = error as Error
+  return name === 'TimeoutError' || (cause as Error | undefined)?.name === 'TimeoutError'
 }
 
 function timedOut({ server }: ApiServer, { timeoutSeconds }: ConnectionOptions, cause: unknown): KubeProblem {

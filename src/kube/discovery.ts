@@ -10,7 +10,10 @@ export interface ApiResource {
   name: string
   /** empty where the server names none */
   singular: string
-  /** empty where only subresources are served (as KubeVirt's subresources.kubevirt.io): kubectl knows no such resource */
+  /**
+   * empty where only subresources are served (as KubeVirt's subresources.kubevirt.io): kubectl knows no such
+   * resource
+   */
   kind: string
   shortNames: readonly string[]
   namespaced: boolean
@@ -18,10 +21,16 @@ export interface ApiResource {
   subresources: readonly { name: string; verbs: readonly string[] }[]
 }
 
-/** The cluster's API, in the order in which kubectl prefers: core first, then groups and versions as the server lists them. */
+/**
+ * The cluster's API, in the order in which kubectl prefers: core first, then groups and versions as the
+ * server lists them.
+ */
 export interface Discovery {
   resources: readonly ApiResource[]
-  /** group/version whose server did not answer (an aggregated API that is down): kubectl goes on without it, and so do we */
+  /**
+   * group/version whose server did not answer (an aggregated API that is down): kubectl goes on without it,
+   * and so do we
+   */
   unavailable: readonly string[]
 }
 
@@ -35,10 +44,10 @@ const ACCEPT = [
 ].join(',')
 
 /**
- * Reads as much of the cluster's API as the rules need: nothing for URLs and `*`; /api alone where each name is the plural
- * or singular of a core resource, which kubectl prefers to any other group's (client-go v0.37, restmapper/discovery.go);
- * /api and /apis for anything else. A core short name is not enough: kubectl would take a resource of another group that
- * has it for its full name (restmapper/shortcut.go).
+ * Reads as much of the cluster's API as the rules need: nothing for URLs and `*`; /api alone where each name
+ * is the plural or singular of a core resource, which kubectl prefers to any other group's (client-go v0.37,
+ * restmapper/discovery.go); /api and /apis for anything else. A core short name is not enough: kubectl would
+ * take a resource of another group that has it for its full name (restmapper/shortcut.go).
  *
  * @throws ApiProblem where the server refuses, or answers what is no discovery document
  */
@@ -59,7 +68,10 @@ function isNamed(subresource: string | null): boolean {
   return subresource !== null && subresource !== '*'
 }
 
-/** Core's own names: only a hint whether /apis is asked along with /api or after it, never what is known of a resource. */
+/**
+ * Core's own names: only a hint whether /apis is asked along with /api or after it, never what is known of a
+ * resource.
+ */
 const CORE = new Set(
   (
     'bindings componentstatuses configmaps endpoints events limitranges namespaces nodes persistentvolumeclaims ' +
@@ -85,7 +97,9 @@ function join(parts: Discovery[]): Discovery {
   }
 }
 
-/** kubectl takes a server without /api for one without core resources (discovery_client.go, downloadLegacy). */
+/**
+ * kubectl takes a server without /api for one without core resources (discovery_client.go, downloadLegacy).
+ */
 async function readCore(api: ApiClient): Promise<Discovery> {
   const answer = await ask(api, 'GET', '/api', { accept: ACCEPT }).catch(ifMissing({ versions: [] }))
   if (answer.kind === AGGREGATED) return aggregated('/api', answer)
@@ -125,7 +139,10 @@ function versionsOf(group: JsonObject): GroupVersion[] {
     .sort((a, b) => Number(b.version === preferred) - Number(a.version === preferred))
 }
 
-/** Unaggregated discovery: a document for each version, all at once; one that fails is left out, as kubectl does. */
+/**
+ * Unaggregated discovery: a document for each version, all at once; one that fails is left out, as kubectl
+ * does.
+ */
 async function readVersions(api: ApiClient, versions: GroupVersion[]): Promise<Discovery> {
   return join(
     await Promise.all(
@@ -183,7 +200,9 @@ function aggregatedResource(group: string, version: string, resource: JsonObject
   }
 }
 
-/** API reference: v1, APIResourceList, where `pods/log` is an entry of its own beside `pods`, or without it. */
+/**
+ * API reference: v1, APIResourceList, where `pods/log` is an entry of its own beside `pods`, or without it.
+ */
 function unaggregated(group: string, version: string, entries: JsonObject[]): ApiResource[] {
   const names = new Set(entries.map(entry => text(entry.name).split('/')[0] ?? ''))
   return [...names].map(name => {

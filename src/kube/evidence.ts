@@ -1,5 +1,15 @@
+/** What the API server answered instead of what was asked for. */
+export interface ApiEvidence {
+  kind: 'unauthorized' | 'forbidden' | 'unexpected-answer'
+  path: string
+  status: number
+  /** The server's own words (`Status.message`), or the beginning of an answer that is no Status. */
+  message: string
+}
+
 /** What the kubeconfig, the exec block or the API server showed us. */
 export type KubeEvidence =
+  | ApiEvidence
   | { kind: 'exec-not-found'; command: string; path: string }
   | { kind: 'exec-failed'; command: string; exitCode: number | null; signal: string | null; stderr: string }
   | { kind: 'exec-timed-out'; command: string; seconds: number }

@@ -33,13 +33,13 @@ export async function runExec(
 ): Promise<ExecCredential> {
   const command = [exec.command, ...exec.args].join(' ')
   const bound = AbortSignal.timeout(timeoutSeconds * 1000)
-  const ended = await run(exec, env, AbortSignal.any([signal, bound]))
+  const { stdout, ...ended } = await run(exec, env, AbortSignal.any([signal, bound]))
   if (bound.aborted && ended.exitCode !== 0) {
     throw new KubeProblem({ kind: 'exec-timed-out', command, seconds: timeoutSeconds })
   }
   signal.throwIfAborted()
   if (ended.exitCode !== 0) throw new KubeProblem({ kind: 'exec-failed', command, ...ended })
-  return readExecCredential(ended.stdout, command)
+  return readExecCredential(stdout, command)
 }
 
 interface Ended {
@@ -70,6 +70,9 @@ function run(exec: ExecConfig, env: NodeJS.ProcessEnv, bound: AbortSignal): Prom
     } catch {
       // It had ended by itself.
     }
+    // What left the process group may hold them open for as long as it likes.
+    child.stdout.destroy()
+    child.stderr.destroy()
   }
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { KubeProblem } from './evidence.ts'
 import { currentContext, type KubeconfigEntry, merge, type Undo, unmerge } from './kubeconfig.ts'
@@ -11,7 +11,6 @@ import { withLock } from './lock.ts'
  *
  * @param file absolute path; its folder is made when it is missing
  * @param beforeCommit told what will be written and what takes it back; when it throws, nothing is written
- * @returns the text that was written
  * @throws KubeProblem any of its kubeconfig kinds; the file is then byte for byte as it was
  */
 export async function writeKubeconfig(
@@ -19,17 +18,17 @@ export async function writeKubeconfig(
   entries: KubeconfigEntry[],
   timeoutSeconds: number,
   beforeCommit: (text: string, undo: Undo) => Promise<void>,
-): Promise<string> {
+): Promise<void> {
   return told(file, async () => {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    const createdFolder = (await mkdir(dirname(file), { recursive: true, mode: 0o700 })) !== undefined
     const target = await resolveInside(file)
     return withLock(target, timeoutSeconds, async () => {
       const before = await read(target)
       const after = await merge(file, before, entries)
       const previousContext = await currentContext(file, before)
-      await beforeCommit(after, { file, created: before === null, entries, previousContext })
+      const created = before === null
+      await beforeCommit(after, { file, created, createdFolder, entries, previousContext })
       await replace(target, after)
-      return after
     })
   })
 }
@@ -64,15 +63,18 @@ export async function undoKubeconfig(
       return after === null ? 'removed' : 'kept'
     })
     // Only an empty folder goes; one with anything in it refuses.
-    if (left === 'removed') await rmdir(dirname(target)).catch(() => {})
+    if (left === 'removed' && undo.createdFolder) await rmdir(dirname(target)).catch(() => {})
     return left
   })
 }
 
 async function read(target: string): Promise<string | null> {
   try {
-    return await readFile(target, 'utf8')
+    // A pipe would be read for ever, and a device replaced by a file.
+    if ((await stat(target)).isFile()) return await readFile(target, 'utf8')
+    throw new KubeProblem({ kind: 'kubeconfig-unexpected', file: target, message: 'it is no regular file' })
   } catch (cause) {
+    if (cause instanceof KubeProblem) throw cause
     const { code = '', message } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT') return null
     throw new KubeProblem({ kind: 'kubeconfig-unreadable', file: target, code, message }, { cause })
@@ -120,9 +122,12 @@ async function replace(target: string, text: string): Promise<void> {
 /** Temporary files of writers that were killed: nobody else writes while we hold the lock. */
 async function removeLeftovers(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder)
-  const leftovers = names.filter(name => name.startsWith(prefix) && name.endsWith('.tmp'))
+  const leftovers = names.filter(name => name.startsWith(prefix) && TEMPORARY.test(name.slice(prefix.length)))
   await Promise.all(leftovers.map(name => rm(join(folder, name), { force: true })))
 }
+
+/** The whole of what follows the prefix: `.config.` also begins the temporary files of `config.old`. */
+const TEMPORARY = /^[0-9a-f-]{36}\.tmp$/
 
 /** What the file system says, as evidence. */
 async function told<T>(file: string, work: () => Promise<T>): Promise<T> {

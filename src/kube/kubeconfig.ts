@@ -29,6 +29,8 @@ export interface Undo {
   file: string
   /** The file did not exist before. */
   created: boolean
+  /** Nor did its folder. */
+  createdFolder: boolean
   entries: KubeconfigEntry[]
   /** current-context as it was; null when there was none. */
   previousContext: string | null
@@ -50,7 +52,7 @@ export async function merge(file: string, text: string | null, entries: Kubeconf
     for (const item of items) put(document, section as Section, item)
   }
   document.set('current-context', entries[0]?.context)
-  return print(document)
+  return print(file, document)
 }
 
 /** The context that is current in a kubeconfig's text, or null. */
@@ -68,7 +70,7 @@ export async function currentContext(file: string, text: string | null): Promise
  */
 export async function unmerge(
   text: string,
-  { file, created, entries, previousContext }: Undo,
+  { file, created, entries, previousContext }: Omit<Undo, 'createdFolder'>,
 ): Promise<string | null> {
   const document = await parse(file, text)
   const ours = render(entries)
@@ -86,7 +88,7 @@ export async function unmerge(
     document.set('current-context', back)
   }
   const empty = SECTIONS.every(section => sectionOf(document, section).items.length === 0)
-  return created && empty ? null : print(document)
+  return created && empty ? null : print(file, document)
 }
 
 /** The entries as the three lists of a kubeconfig, every cluster and user once. */
@@ -125,7 +127,7 @@ type Item = ReturnType<typeof render>[Section][number]
  * comes out quoted, and stays a string for every reader.
  */
 async function parse(file: string, text: string | null): Promise<Document> {
-  const { parseAllDocuments, Document, LineCounter } = await import('yaml')
+  const { parseAllDocuments, parseDocument, Document, LineCounter } = await import('yaml')
   if (text === null || text.trim() === '') {
     return new Document({ apiVersion: 'v1', kind: 'Config', clusters: [], users: [], contexts: [] }, YAML_1_1)
   }
@@ -138,12 +140,14 @@ async function parse(file: string, text: string | null): Promise<Document> {
     throw new KubeProblem({ kind: 'kubeconfig-corrupt', file, line, column, message: error.message })
   }
   if (documents.length > 1) throw unexpected(file, `it holds ${documents.length} documents, not one`)
-  const [document = new Document({}, YAML_1_1)] = documents
+  // A text of comments alone is a stream without documents; read as one, it keeps them.
+  const [document = parseDocument(text, YAML_1_1)] = documents
   await check(file, document)
   return document
 }
 
-const YAML_1_1 = { version: '1.1', merge: true, keepSourceTokens: false } as const
+// What is a number by YAML 1.2's rules alone, like `0o14`, is one to kubectl, too.
+const YAML_1_1 = { version: '1.1', compat: 'core', merge: true, keepSourceTokens: false } as const
 
 function unexpected(file: string, message: string): KubeProblem {
   return new KubeProblem({ kind: 'kubeconfig-unexpected', file, message })
@@ -151,8 +155,10 @@ function unexpected(file: string, message: string): KubeProblem {
 
 /** That the document has a kubeconfig's shape as far as merging touches it; missing sections are made. */
 async function check(file: string, document: Document): Promise<void> {
-  const { isMap, isSeq, isNode } = await import('yaml')
-  if (document.contents === null) document.contents = document.createNode({}) as never
+  const { isMap, isSeq, isScalar } = await import('yaml')
+  refuseUnreadable(file, document)
+  // Of `---` alone, contents is a scalar without value.
+  if (document.toJS() === null) document.contents = document.createNode({}) as never
   if (!isMap(document.contents)) throw unexpected(file, 'it is not a mapping')
   const kind = document.get('kind')
   if (kind !== undefined && kind !== 'Config')
@@ -163,12 +169,25 @@ async function check(file: string, document: Document): Promise<void> {
   }
   for (const section of SECTIONS) {
     const node = document.get(section, true)
-    if (node === undefined || (isNode(node) && node.toJSON() === null))
+    if (node === undefined || (isScalar(node) && node.value === null))
       document.set(section, document.createNode([]))
     else if (!isSeq(node)) throw unexpected(file, `its ${section} is not a list`)
     else if (!node.items.every(item => isMap(item) && typeof item.get('name') === 'string')) {
       throw unexpected(file, `an entry of its ${section} has no name`)
     }
+    const names = sectionOf(document, section).items.map(item => item.get('name'))
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    // kubectl refuses the whole file then, whatever else we would put into it.
+    if (twice !== undefined) throw unexpected(file, `two entries of its ${section} are named ${twice}`)
+  }
+}
+
+/** An alias without its anchor, or one that grows beyond measure, is well-formed and means nothing. */
+function refuseUnreadable(file: string, document: Document): void {
+  try {
+    document.toJS()
+  } catch (cause) {
+    throw unexpected(file, (cause as Error).message)
   }
 }
 
@@ -197,7 +216,7 @@ function put(document: Document, section: Section, { name, ...value }: Item): vo
 function drop(document: Document, section: Section, { name, ...value }: Item): void {
   const list = sectionOf(document, section)
   const index = list.items.findIndex(item => item.get('name') === name)
-  const there = list.items[index]?.toJSON()
+  const there = list.items[index]?.toJS(document)
   if (there && isSame(there, { name, ...value })) list.delete(index)
 }
 
@@ -214,14 +233,19 @@ function canonical(value: unknown): string {
 }
 
 function namesInUse(document: Document) {
-  const contexts = sectionOf(document, 'contexts').items.map(item => item.toJSON().context ?? {})
+  const contexts = sectionOf(document, 'contexts').items.map(item => item.toJS(document).context ?? {})
   return {
     clusters: new Set(contexts.map(context => context.cluster)),
     users: new Set(contexts.map(context => context.user)),
   }
 }
 
-function print(document: Document): string {
-  // Without a directive of its own, the version that the file was read by is not written into it.
-  return document.toString({ lineWidth: 0, directives: false })
+function print(file: string, document: Document): string {
+  try {
+    // Without a directive of its own, the version that the file was read by is not written into it.
+    return document.toString({ lineWidth: 0, directives: false })
+  } catch (cause) {
+    // What we replaced or took out was the anchor of something that somebody else wrote.
+    throw unexpected(file, (cause as Error).message)
+  }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KubeProblem } from './evidence.ts'
 
@@ -38,9 +39,20 @@ export async function withLock<T>(file: string, timeoutSeconds: number, work: ()
     await rm(draft, { force: true })
   }
   try {
+    await removeAbandoned(lock)
     return await work()
   } finally {
     await rm(lock, { force: true })
+  }
+}
+
+/** Drafts of processes that were killed while they waited; those of the living are still needed. */
+async function removeAbandoned(lock: string): Promise<void> {
+  const names = await readdir(dirname(lock))
+  for (const name of names.filter(name => name.startsWith(`${basename(lock)}.`))) {
+    const draft = join(dirname(lock), name)
+    const holder = await holderOf(draft)
+    if (holder !== 'gone' && isDead(holder)) await rm(draft, { force: true })
   }
 }
 

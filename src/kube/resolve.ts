@@ -12,7 +12,10 @@ import {
   type UrlRule,
 } from './rules.ts'
 
-/** The question that is put to the authorizer, field by field as kubectl puts it; empty means none, as in the API. */
+/**
+ * The question that is put to the authorizer, field by field as kubectl puts it; empty means none, as in the
+ * API.
+ */
 export interface ResourceAttributes {
   namespace: string
   verb: string
@@ -44,8 +47,8 @@ export type ResolvedRule =
   | { kind: 'url'; rule: UrlRule; attributes: UrlAttributes; notes: Note[] }
 
 /**
- * Turns rules into the questions that `kubectl auth can-i` would ask, by the cluster's own discovery. All mistakes are
- * found, none hides another.
+ * Turns rules into the questions that `kubectl auth can-i` would ask, by the cluster's own discovery. All
+ * mistakes are found, none hides another.
  *
  * @param defaultNamespace of rules without -n and -A: the context's, else 'default'
  * @throws ApiProblem where discovery is refused or not understood
@@ -66,7 +69,10 @@ export async function resolveRules(
   return { resolved, mistakes }
 }
 
-/** The rule in full as arguments of `kubectl auth can-i`: the resource's own name, its group, the namespace asked about. */
+/**
+ * The rule in full as arguments of `kubectl auth can-i`: the resource's own name, its group, the namespace
+ * asked about.
+ */
 export function formatResolved(resolved: ResolvedRule): string {
   if (resolved.kind === 'url') return formatRule(resolved.rule)
   const { rule, attributes, namespaced } = resolved
@@ -79,19 +85,22 @@ export function formatResolved(resolved: ResolvedRule): string {
 /* What a rule means. */
 
 /**
- * Finds what a rule asks about, as kubectl does: a name in any case, a short name, a group's beginning instead of its
- * whole (`deployments.app`), the first group in the server's order where several have it, and the namespace sent along even
- * for what is in none.
+ * Finds what a rule asks about, as kubectl does: a name in any case, a short name, a group's beginning
+ * instead of its whole (`deployments.app`), the first group in the server's order where several have it, and
+ * the namespace sent along even for what is in none.
  *
- * It differs where kubectl only warns, or does not even that, and asks about something that is not there, for then
- * "no" is no proof. These are mistakes, with the nearest that there is:
- * - an unknown resource, and the `podlists` and `lists` that kubectl guesses from kinds (restmapper/discovery.go);
+ * It differs where kubectl only warns, or does not even that, and asks about something that is not there, for
+ * then "no" is no proof. These are mistakes, with the nearest that there is:
+ * - an unknown resource, and the `podlists` and `lists` that kubectl guesses from kinds
+ *   (restmapper/discovery.go);
  * - an unknown subresource;
- * - a verb that the resource does not serve, unless it is one of RBAC_VERBS, which the API server asks the authorizer
- *   itself, or has a colon, the form of Kubernetes' own later verbs (`impersonate-on:user-info:get`), which is no slip
- *   of any verb that is served. A custom verb without a colon is refused: nothing tells it from a slip.
+ * - a verb that the resource does not serve, unless it is one of RBAC_VERBS, which the API server asks the
+ *   authorizer itself, or has a colon, the form of Kubernetes' own later verbs
+ *   (`impersonate-on:user-info:get`), which is no slip of any verb that is served. A custom verb without a
+ *   colon is refused: nothing tells it from a slip.
  *
- * And it knows what kubectl does not: `*.GROUP` and `*.*`, resources and subresources that only the authorizer knows (AUTHORIZER_RESOURCES).
+ * And it knows what kubectl does not: `*.GROUP` and `*.*`, resources and subresources that only the
+ * authorizer knows (AUTHORIZER_RESOURCES).
  *
  * @param discovery what `discover` read for this rule
  */
@@ -141,20 +150,20 @@ interface Target {
 type Found = { target: Target; notes: Note[] } | { problem: string }
 
 function find(discovery: Discovery, rule: ResourceRule): Found {
-  if (rule.resource.startsWith('*')) return findAll(discovery, rule.resource.toLowerCase())
-  const named = { ...discovery, resources: discovery.resources.filter(resource => resource.kind !== '') }
-  for (const query of readings(rule.resource.toLowerCase())) {
+  const typed = rule.resource.toLowerCase()
+  if (typed.startsWith('*')) return findAll(discovery, typed)
+  const named = { ...discovery, resources: discovery.resources.filter(({ kind }) => kind !== '') }
+  let ambiguity: Found | undefined
+  for (const query of readings(typed)) {
     const { expanded, others } = expand(named, query)
     const match = choose(named, expanded)
-    if (match === 'ambiguous') return { problem: `"${rule.resource}" fits several resources of one group` }
-    if (match)
+    // kubectl goes on to the other reading, as if there were no match.
+    if (match === 'ambiguous')
+      ambiguity = { problem: `"${rule.resource}" fits several resources of one group` }
+    else if (match)
       return { target: targetOf(discovery, match), notes: others.map(other => ambiguous(query, other)) }
   }
-  return (
-    findHidden(discovery, rule.resource.toLowerCase()) ?? {
-      problem: unknownResource(discovery, rule.resource),
-    }
-  )
+  return findHidden(discovery, typed) ?? ambiguity ?? { problem: unknownResource(discovery, rule.resource) }
 }
 
 interface Query {
@@ -163,14 +172,20 @@ interface Query {
   group: string
 }
 
-/** `a.b.c` is resource a, version b, group c, and if there is none, resource a of group b.c (schema.ParseResourceArg). */
+/**
+ * `a.b.c` is resource a, version b, group c, and if there is none, resource a of group b.c
+ * (schema.ParseResourceArg).
+ */
 function readings(typed: string): Query[] {
   const [resource = '', first = '', ...rest] = typed.split('.')
   const whole = { resource, version: '', group: [first, ...rest].join('.') }
   return rest.length === 0 ? [whole] : [{ resource, version: first, group: rest.join('.') }, whole]
 }
 
-/** Short name → full name (restmapper/shortcut.go, expandResourceShortcut); an exact name is never taken for a short one. */
+/**
+ * Short name → full name (restmapper/shortcut.go, expandResourceShortcut); an exact name is never taken for a
+ * short one.
+ */
 function expand({ resources }: Discovery, query: Query): { expanded: Query; others: ApiResource[] } {
   const inGroup = resources.filter(({ group }) => query.group === '' || group === query.group)
   const isExact = inGroup.some(({ name, singular }) => name === query.resource || singular === query.resource)
@@ -190,8 +205,9 @@ function distinct(resources: ApiResource[]): ApiResource[] {
 }
 
 /**
- * The match in the first group and version that has one. A version asks for the exact group, none for a group that begins so
- * (apimachinery v0.37, meta.DefaultRESTMapper.ResourcesFor and meta.PriorityRESTMapper.ResourceFor).
+ * The match in the first group and version that has one. A version asks for the exact group, none for a group
+ * that begins so (apimachinery v0.37, meta.DefaultRESTMapper.ResourcesFor and
+ * meta.PriorityRESTMapper.ResourceFor).
  */
 function choose({ resources }: Discovery, query: Query): ApiResource | 'ambiguous' | undefined {
   const inGroup = ({ group, version }: ApiResource) => {
@@ -204,7 +220,10 @@ function choose({ resources }: Discovery, query: Query): ApiResource | 'ambiguou
   return beside.length > 1 ? 'ambiguous' : first
 }
 
-/** A kind is found by its singular, which is the kind in lower case; servers that name no singular mean just that. */
+/**
+ * A kind is found by its singular, which is the kind in lower case; servers that name no singular mean just
+ * that.
+ */
 function answersTo(resource: ApiResource, name: string): boolean {
   return resource.name === name || (resource.singular || resource.kind.toLowerCase()) === name
 }
@@ -227,8 +246,8 @@ function targetOf({ resources }: Discovery, { group, name, namespaced }: ApiReso
 }
 
 /**
- * `*` asks about the core group, as kubectl asks; `*.GROUP` and `*.*` are ours: kubectl asks about a resource that
- * is called `*.GROUP`. A group of "*" means all in a review (API reference, ResourceAttributes).
+ * `*` asks about the core group, as kubectl asks; `*.GROUP` and `*.*` are ours: kubectl asks about a resource
+ * that is called `*.GROUP`. A group of "*" means all in a review (API reference, ResourceAttributes).
  */
 function findAll({ resources }: Discovery, typed: string): Found {
   const group = typed.slice(2)
@@ -249,9 +268,10 @@ function findAll({ resources }: Discovery, typed: string): Found {
 /* What no discovery lists. */
 
 /**
- * Resources that exist for the authorizer alone: whom one may impersonate (kubernetes.io/docs/reference/access-authn-authz/
- * authentication, user impersonation), and whose certificates one may approve, sign and attest (…/certificate-signing-requests).
- * kubectl knows users and groups and asks about the others in the wrong group.
+ * Resources that exist for the authorizer alone: whom one may impersonate
+ * (kubernetes.io/docs/reference/access-authn-authz/ authentication, user impersonation), and whose
+ * certificates one may approve, sign and attest (…/certificate-signing-requests). kubectl knows users and
+ * groups and asks about the others in the wrong group.
  */
 const AUTHORIZER_RESOURCES = [
   { group: '', resource: 'users' },
@@ -262,9 +282,9 @@ const AUTHORIZER_RESOURCES = [
 ]
 
 /**
- * Subresources that exist for the authorizer alone: what a kubelet asks about requests to it (kubernetes.io/docs/reference/
- * access-authn-authz/kubelet-authn-authz), and what owner references need (…/admission-controllers,
- * OwnerReferencesPermissionEnforcement).
+ * Subresources that exist for the authorizer alone: what a kubelet asks about requests to it
+ * (kubernetes.io/docs/reference/ access-authn-authz/kubelet-authn-authz), and what owner references need
+ * (…/admission-controllers, OwnerReferencesPermissionEnforcement).
  */
 const AUTHORIZER_SUBRESOURCES = [
   {
@@ -341,7 +361,7 @@ function notesOn(target: Target, { verb, name, subresource, scope }: ResourceRul
   const resource = qualified(target.resource, target.group)
   const notes: Note[] = []
   if (name !== null && subresource === null && target.subresources.has(name)) {
-    const text = `this asks about one of ${resource} that is called "${name}", as in kubectl; the subresource is --subresource=${name}`
+    const text = `kubectl and this rule read "${name}" as a name; the subresource is --subresource=${name}`
     notes.push({ code: 'name-is-subresource', text })
   }
   if (scope.kind === 'namespace' && !target.namespaced) {
@@ -357,7 +377,7 @@ function notesOn(target: Target, { verb, name, subresource, scope }: ResourceRul
 }
 
 function ambiguous(query: Query, other: ApiResource): Note {
-  const text = `the short name "${query.resource}" also fits ${qualified(other.name, other.group)}, which comes later`
+  const text = `the short name "${query.resource}" also fits ${qualified(other.name, other.group)}`
   return { code: 'ambiguous-short-name', text }
 }
 

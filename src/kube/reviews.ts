@@ -11,8 +11,9 @@ export interface Identity {
 }
 
 /**
- * The authorizer's word on one rule. `unproven` is its "no" with an error on the way to it (a webhook that did not
- * answer, a binding whose role is missing): whoever wants proof that something is not allowed has none.
+ * The authorizer's word on one rule. `unproven` is its "no" with an error on the way to it, as from an
+ * authorization webhook that did not answer: whoever wants proof that something is not allowed has none. (A
+ * binding whose role is missing is no such error: RBAC says so in `reason`, and the no is a no.)
  */
 export type Verdict =
   | { answer: 'yes'; allowed: true; denied: false; reason: string; evaluationError: string }
@@ -28,8 +29,9 @@ const SUBJECT_REVIEWS = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
 const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
 
 /**
- * The API server takes 100 streams a connection by default (kube-apiserver, --http2-max-streams-per-connection) and
- * queues what is over a user's fair share, so more at once would only wait, and count against others.
+ * The API server takes 100 streams a connection by default (kube-apiserver,
+ * --http2-max-streams-per-connection) and queues what is over a user's fair share, so more at once would only
+ * wait, and count against others.
  */
 const IN_FLIGHT = 100
 
@@ -58,8 +60,8 @@ export async function whoAmI(api: ApiClient): Promise<Identity | null> {
 }
 
 /**
- * Asks the authorizer about all rules (SelfSubjectAccessReview, authorization.k8s.io/v1), side by side over the one
- * connection. Rules that mean the same are asked once.
+ * Asks the authorizer about all rules (SelfSubjectAccessReview, authorization.k8s.io/v1), side by side over
+ * the one connection. Rules that mean the same are asked once.
  *
  * @returns a review for each rule, in their order
  * @throws ApiProblem for the first answer that is no review; what is not yet asked is then left

@@ -36,7 +36,9 @@ export interface RuleMistake {
 export const RULE_FORM =
   'VERB RESOURCE[.GROUP][/NAME] [--subresource=S] [-n NAMESPACE | -A], or VERB /non/resource/url'
 
-/** What API resources serve (kubernetes.io/docs/reference/access-authn-authz/authorization, request verbs). */
+/**
+ * What API resources serve (kubernetes.io/docs/reference/access-authn-authz/authorization, request verbs).
+ */
 export const API_VERBS = [
   'get',
   'list',
@@ -67,14 +69,15 @@ export const RBAC_VERBS = [
 const URL_VERBS = ['get', 'put', 'post', 'head', 'options', 'delete', 'patch', '*']
 
 /**
- * Reads one rule: what a person types after `kubectl auth can-i`, flags in any place and in all of pflag's spellings
- * (`-n web`, `-nweb`, `-n=web`, `--namespace web`, `--namespace=web`), words in matching quotes or without.
- * `kubectl auth can-i` itself in front is taken for what it is, a line pasted from a terminal: as a rule it could mean
- * nothing else.
+ * Reads one rule: what a person types after `kubectl auth can-i`, flags in any place and in all of pflag's
+ * spellings (`-n web`, `-nweb`, `-n=web`, `--namespace web`, `--namespace=web`), words in matching quotes or
+ * without. `kubectl auth can-i` itself in front is taken for what it is, a line pasted from a terminal: as a
+ * rule it could mean nothing else.
  *
- * Where kubectl accepts what can only be a slip, and then asks about something that does not exist, this is a mistake,
- * for the answer "no" would pass as a proof: a name that holds a slash, is empty or is `*`, a namespace no cluster can
- * have, `-n` together with `-A` or with a URL, a URL verb that is no HTTP method, a URL that is a resource's own.
+ * Where kubectl accepts what can only be a slip, and then asks about something that does not exist, this is a
+ * mistake, for the answer "no" would pass as a proof: a name that holds a slash, is empty or is `*`, a
+ * namespace no cluster can have, `-n` together with `-A` or with a URL, a URL verb that is no HTTP method, a
+ * URL that is a resource's own.
  *
  * @returns the rule, or the mistake; never throws
  */
@@ -88,7 +91,9 @@ export function parseRule(text: string): Rule | RuleMistake {
   }
 }
 
-/** Reads a rule a line; blank lines count for nothing. All mistakes are found, each with its line (from 1). */
+/**
+ * Reads a rule a line; blank lines count for nothing. All mistakes are found, each with its line (from 1).
+ */
 export function parseRules(text: string): { rules: Rule[]; mistakes: (RuleMistake & { line: number })[] } {
   const rules: Rule[] = []
   const mistakes: (RuleMistake & { line: number })[] = []
@@ -101,7 +106,10 @@ export function parseRules(text: string): { rules: Rule[]; mistakes: (RuleMistak
   return { rules, mistakes }
 }
 
-/** The rule as arguments of `kubectl auth can-i`, to paste into a shell. `parseRule` reads it back as the same rule. */
+/**
+ * The rule as arguments of `kubectl auth can-i`, to paste into a shell. `parseRule` reads it back as the same
+ * rule.
+ */
 export function formatRule(rule: Rule): string {
   if (rule.kind === 'url') return words(rule.verb, rule.path)
   const { verb, resource, name, subresource, scope } = rule
@@ -181,12 +189,14 @@ function readFlag(word: string): { flag: keyof Flags; value?: string } {
   if (word === '-A' || word === '--all-namespaces') return { flag: 'all' }
   const long = /^--(namespace|subresource)(?:=(.*))?$/.exec(word)
   if (long) return { flag: long[1] as keyof Flags, ...(long[2] === undefined ? {} : { value: long[2] }) }
-  const short = /^-n(?:=?(.+)|=)?$/.exec(word)
+  const short = /^-n(?:=(.*)|(.+))?$/.exec(word)
   if (!short) throw new Slip(`the flag ${word} is not accepted`)
-  return { flag: 'namespace', ...(word === '-n' ? {} : { value: short[1] ?? '' }) }
+  return { flag: 'namespace', ...(word === '-n' ? {} : { value: short[1] ?? short[2] ?? '' }) }
 }
 
-/** RESOURCE, RESOURCE.GROUP, RESOURCE.VERSION.GROUP (an empty GROUP is the core one), `*`, `*.GROUP`, `*.*` */
+/**
+ * RESOURCE, RESOURCE.GROUP, RESOURCE.VERSION.GROUP (an empty GROUP is the core one), `*`, `*.GROUP`, `*.*`
+ */
 const RESOURCE = /^(?:\*(?:\.(?:\*|[a-z0-9.-]+))?|[a-z0-9][a-z0-9-]*(?:\.[a-z0-9.-]*)?)$/i
 /** One colon joins the parts of verbs like Kubernetes' own `impersonate-on:user-info:get`. */
 const VERB = /^(?:\*|[a-z][a-z0-9-]*(?::[a-z0-9-]+)*)$/i
@@ -209,7 +219,10 @@ function readResource(text: string, verb: string, target: string, flags: Flags):
   return { kind: 'resource', text, verb, resource, name, subresource, scope: readScope(flags) }
 }
 
-/** What the API server takes for an object's name in a URL (apimachinery, IsValidPathSegmentName); signers' hold a slash. */
+/**
+ * What the API server takes for an object's name in a URL (apimachinery, IsValidPathSegmentName); signers'
+ * hold a slash.
+ */
 function readName(resource: string, name: string): string {
   if (!name) throw new Slip('a name is missing after the slash')
   if (name === '*') throw new Slip('a name is that of one object: leave it out to ask about any')
@@ -255,8 +268,8 @@ function readUrl(text: string, verb: string, path: string, flags: Flags): UrlRul
 }
 
 /**
- * Whether the API server takes a request for this path as one for a resource, so that no rule on URLs ever counts
- * (apiserver v0.37, pkg/endpoints/request/requestinfo.go). A pattern is left to whoever wrote it.
+ * Whether the API server takes a request for this path as one for a resource, so that no rule on URLs ever
+ * counts (apiserver v0.37, pkg/endpoints/request/requestinfo.go). A pattern is left to whoever wrote it.
  */
 function isResourceUrl(path: string): boolean {
   const parts = path.split('/').filter(Boolean)

@@ -11,6 +11,7 @@ const SECRET_TEXTS: [string, RegExp][] = [
   ['a presigned URL', /X-Amz-Signature=/i],
   ['a JSON web token', /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\./],
   ['a private key', /-----BEGIN [A-Z ]*PRIVATE KEY-----/],
+  ['a URL with a password', /\/\/[^\s/:@]*:[^\s/@]+@/],
 ]
 
 // A file's name is none: AWS_WEB_IDENTITY_TOKEN_FILE tells where, not what.
@@ -57,8 +58,8 @@ export async function findSecrets(text: string): Promise<FoundSecret[]> {
   const found: FoundSecret[] = secretTexts(rest).map(where => ({ user: null, where }))
   for (const { name, user } of Array.isArray(users) ? users : []) {
     const fields = SECRET_FIELDS.filter(field => user?.[field]).map(field => `the field ${field}`)
-    const env = (user?.exec?.env ?? [])
-      .filter((variable: { name: string }) => SECRET_NAMES.test(variable.name))
+    const env = (Array.isArray(user?.exec?.env) ? user.exec.env : [])
+      .filter((variable: { name: string }) => SECRET_NAMES.test(variable?.name))
       .map((variable: { name: string }) => `${variable.name} in the environment of its exec block`)
     for (const where of new Set([...fields, ...env, ...secretTexts(user)]))
       found.push({ user: String(name), where })

@@ -44,7 +44,7 @@ export async function warn(line: string): Promise<void> {
  * Tells the job everything: log, annotations, job summary, outputs, and, after a success, the environment of later
  * steps. After a failure only the `report` output is set, and the exit code is 1.
  *
- * @param kubeconfigText what was written; null when nothing was
+ * @param kubeconfigText our entries, as a kubeconfig of their own; null when nothing was written
  */
 export async function publish(
   report: Report,

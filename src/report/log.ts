@@ -7,7 +7,7 @@ export interface LogGroup {
   lines: string[]
 }
 
-/** The log of a run, as groups; the kubeconfig is shown whole, for there is no secret in it. */
+/** The log of a run, as groups; what the login put into the kubeconfig is shown whole, for there is no secret in it. */
 export function logGroups(report: Report, kubeconfigText: string | null): LogGroup[] {
   const clusters = report.clusters.map(cluster => ({
     title: `${cluster.name} (${cluster.region}): ${identity(cluster)}`,

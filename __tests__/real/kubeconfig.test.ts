@@ -1,0 +1,232 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { load } from 'js-yaml'
+import { expectFailure, PATIENCE, scenario } from './scenario.ts'
+
+const at = scenario()
+
+const EXISTING = `# The team's clusters; do not sort.
+apiVersion: v1
+kind: Config
+x-team: payments          # unknown to kubectl, ours all the same
+preferences: {}
+clusters:
+- name: minikube   # the local one
+  cluster:
+    server: https://192.168.49.2:8443
+    extensions:
+    - name: cluster_info
+      extension: {provider: minikube.sigs.k8s.io}
+users:
+- name: minikube
+  user: {token: 0123456789abcdef}
+contexts:
+# Kept current by hand.
+- name: minikube
+  context: {cluster: minikube, user: minikube, namespace: web}
+current-context: minikube
+`
+
+async function existing(text: string): Promise<string> {
+  const file = join(at.runner.workspace, 'config')
+  await writeFile(file, text, { mode: 0o644 })
+  return file
+}
+
+test(
+  'merging keeps other entries, unknown fields and comments, and the post step gives the file back as it was',
+  async () => {
+    const file = await existing(EXISTING)
+    const login = await at.login({ kubeconfig: 'config' })
+    expect(login).toMatchObject({ code: 0, outputs: { kubeconfig: file, context: 'demo' } })
+    const merged = await readFile(file, 'utf8')
+    for (const comment of [
+      '# The team',
+      '# unknown to kubectl',
+      '# the local one',
+      '# Kept current by hand.',
+    ]) {
+      expect(merged).toContain(comment)
+    }
+    const before = load(EXISTING) as Record<string, unknown[]>
+    const after = load(merged) as Record<string, unknown[]>
+    expect(after).toMatchObject({ 'x-team': 'payments', 'current-context': 'demo' })
+    for (const section of ['clusters', 'users', 'contexts']) {
+      expect(after[section]?.slice(0, -1)).toEqual(before[section])
+    }
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    // The other user's token was there before: told, without its value.
+    expect(login.annotations).toContainEqual(
+      expect.objectContaining({ level: 'warning', message: expect.stringContaining('user minikube') }),
+    )
+    expect(login.log).not.toContain('0123456789abcdef')
+
+    expect(await at.runner.step('kubectl', ['get', 'ns', '--context', 'demo'])).toMatchObject({ code: 0 })
+    await at.runner.finish()
+    expect(load(await readFile(file, 'utf8'))).toEqual(before)
+  },
+  PATIENCE,
+)
+
+test.each([
+  ['YAML that breaks off', 'clusters:\n- name: a\n  cluster: {server: "https://a\n', 'EKS902', 'line 4'],
+  ['another kind of document', 'kind: Pod\napiVersion: v1\n', 'EKS903', '"Pod"'],
+  ['a list', '- a\n- b\n', 'EKS903', 'not a mapping'],
+  ['two documents', 'kind: Config\n---\nkind: Config\n', 'EKS903', '2 documents'],
+])(
+  'a file that is %s is refused and left byte for byte',
+  async (_what, text, code, told) => {
+    const file = await existing(text)
+    const login = await at.login({ kubeconfig: file })
+    await expectFailure(login, at.runner, [code])
+    expect(login.log).toContain(told)
+    expect(await readFile(file, 'utf8')).toBe(text)
+    expect(await readdir(at.runner.workspace)).toEqual(['config'])
+  },
+  PATIENCE,
+)
+
+test(
+  'a symlink out of the folder is refused, and what it points to is left alone',
+  async () => {
+    const victim = join(at.runner.temp, 'victim')
+    await writeFile(victim, 'precious')
+    const file = join(at.runner.workspace, 'config')
+    await symlink(victim, file)
+    await expectFailure(await at.login({ kubeconfig: file }), at.runner, ['EKS904'])
+    expect(await readFile(victim, 'utf8')).toBe('precious')
+  },
+  PATIENCE,
+)
+
+test(
+  'a symlink inside the folder is followed',
+  async () => {
+    const real = join(at.runner.workspace, 'real-config')
+    await writeFile(real, '')
+    await symlink('real-config', join(at.runner.workspace, 'config'))
+    expect(await at.login({ kubeconfig: 'config' })).toMatchObject({ code: 0 })
+    expect(await readFile(real, 'utf8')).toContain('current-context: demo')
+  },
+  PATIENCE,
+)
+
+/** A file system of its own in the runner's workspace, with the options given. Taken away with `umount`. */
+async function mounted(options: string): Promise<{ folder: string; umount(): void }> {
+  const folder = join(at.runner.workspace, 'mnt')
+  await mkdir(folder, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder])
+  return { folder, umount: () => execFileSync('umount', [folder]) }
+}
+
+test(
+  'a full disk fails with the old file as it was, and nothing beside it',
+  async () => {
+    const disk = await mounted('size=64k')
+    try {
+      const file = join(disk.folder, 'config')
+      await writeFile(file, EXISTING)
+      const filler = writeFile(join(disk.folder, 'filler'), Buffer.alloc(60_000))
+      await filler.catch(() => {})
+      execFileSync('sh', ['-c', `cat /dev/zero >> ${join(disk.folder, 'filler')} 2>/dev/null || true`])
+      const login = await at.login({ kubeconfig: file })
+      await expectFailure(login, at.runner, ['EKS906'])
+      expect(login.log).toContain('ENOSPC')
+      expect(await readFile(file, 'utf8')).toBe(EXISTING)
+      expect((await readdir(disk.folder)).sort()).toEqual(['config', 'filler'])
+    } finally {
+      disk.umount()
+    }
+  },
+  PATIENCE,
+)
+
+test(
+  'a read-only folder fails with its name',
+  async () => {
+    const disk = await mounted('ro')
+    try {
+      const login = await at.login({ kubeconfig: join(disk.folder, 'config') })
+      await expectFailure(login, at.runner, ['EKS906'])
+      expect(login.log).toContain('EROFS')
+    } finally {
+      disk.umount()
+    }
+  },
+  PATIENCE,
+)
+
+type Kubeconfig = {
+  clusters: unknown[]
+  contexts: unknown[]
+  users: { name: string; user: { exec: { interactiveMode?: string } } }[]
+  'current-context': string
+}
+
+// Version 1 of the CLI takes an argument that is a URL for a file to download, unless it is told not to.
+const AWS_CONFIG = '[default]\ncli_follow_urlparam = false\n[profile ci]\ncli_follow_urlparam = false\n'
+
+test.each<[string, Record<string, string>, string[], Record<string, string>]>([
+  ['alias', { alias: 'production' }, ['--alias', 'production'], {}],
+  ['alias and user-alias', { alias: 'a', 'user-alias': 'me' }, ['--alias', 'a', '--user-alias', 'me'], {}],
+  [
+    'role-arn',
+    { 'role-arn': 'arn:aws:iam::111122223333:role/deploy' },
+    ['--role-arn', 'arn:aws:iam::111122223333:role/deploy'],
+    {},
+  ],
+  ['a proxy', { 'proxy-url': 'PROXY' }, ['--proxy-url', 'PROXY'], {}],
+  ['a profile', {}, [], { AWS_PROFILE: 'ci' }],
+])(
+  'with %s it writes, entry by entry, what aws eks update-kubeconfig writes',
+  async (_what, inputs, args, env) => {
+    await mkdir(join(at.runner.home, '.aws'), { recursive: true })
+    await writeFile(join(at.runner.home, '.aws', 'config'), AWS_CONFIG)
+    const deploy = at.lab.aws.identities
+    const arn = 'arn:aws:iam::111122223333:role/deploy'
+    if (inputs['role-arn'] && !deploy.findRole(arn)) {
+      deploy.createRole({
+        name: 'deploy',
+        trust: {
+          Statement: [{ Effect: 'Allow', Principal: { AWS: at.role.arn }, Action: 'sts:AssumeRole' }],
+        },
+      })
+      deploy.putPolicy(at.role.arn, 'assume', {
+        Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: arn }],
+      })
+      await at.cluster.mapRole(arn, 'demo')
+    }
+    const proxy = at.lab.env.HTTPS_PROXY ?? ''
+    const put = (text: string) => text.replace('PROXY', proxy)
+    const given = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, put(value)]))
+
+    expect(await at.login({ alias: 'demo', ...given }, { env })).toMatchObject({ code: 0 })
+    const theirs = join(at.runner.temp, 'theirs')
+    const cli = [
+      'eks',
+      'update-kubeconfig',
+      '--name',
+      'demo',
+      '--region',
+      at.cluster.region,
+      '--kubeconfig',
+      theirs,
+    ]
+    const alias = args.includes('--alias') ? [] : ['--alias', 'demo']
+    expect(await at.runner.step('aws', [...cli, ...alias, ...args.map(put)], { env })).toMatchObject({
+      code: 0,
+    })
+
+    const mine = load(await readFile(at.runner.env().KUBECONFIG ?? '', 'utf8')) as Kubeconfig
+    const wanted = load(await readFile(theirs, 'utf8')) as Kubeconfig
+    // Ours says more in one place: the plugin never asks a person. The CLI shortens --role-arn to --role.
+    expect(mine.users[0]?.user.exec.interactiveMode).toBe('Never')
+    delete mine.users[0]?.user.exec.interactiveMode
+    const spelled = JSON.parse(JSON.stringify(wanted).replace('"--role"', '"--role-arn"'))
+    for (const section of ['clusters', 'users', 'contexts', 'current-context'] as const) {
+      expect(mine[section]).toEqual(spelled[section])
+    }
+  },
+  PATIENCE,
+)

@@ -1,0 +1,223 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expectFailure, PATIENCE, scenario } from './scenario.ts'
+
+const at = scenario()
+
+/** Makes EKS describe the cluster by a name that only the lab's proxy can reach, as a private endpoint's is. */
+function behindProxy(certificateAuthorityPem = at.cluster.caPem): void {
+  const { name, region, hostName, port } = at.cluster
+  at.lab.aws.proxy.route(hostName, port)
+  describe({ name, region, endpoint: `https://${hostName}:${port}`, certificateAuthorityPem })
+}
+
+function describe(cluster: Parameters<typeof at.lab.aws.putCluster>[0]): void {
+  at.lab.aws.putCluster({ version: '1.37', ...cluster })
+}
+
+/** The cluster as it was. */
+afterEach(() => {
+  const { name, region, endpoint, caPem } = at.cluster
+  describe({ name, region, endpoint, certificateAuthorityPem: caPem })
+})
+
+const connects = () => at.lab.aws.proxy.connects.map(({ host }) => host)
+
+test(
+  'HTTPS_PROXY is the way to the API server and to AWS, with AWS_CA_BUNDLE trusted there',
+  async () => {
+    behindProxy()
+    const { AWS_ENDPOINT_URL_EKS: _, ...env } = at.lab.env
+    const runner = await at.anotherRunner()
+    const before = connects().length
+    const login = await at.login({}, { on: runner, env: { ...env, AWS_ENDPOINT_URL_EKS: '' } })
+    expect(login.log).toContain('pass  can-i list namespaces')
+    expect(login.code).toBe(0)
+    const hosts = connects().slice(before)
+    expect(hosts).toContain(`eks.${at.cluster.region}.amazonaws.com`)
+    expect(hosts).toContain(at.cluster.hostName)
+    expect(await runner.step('kubectl', ['get', 'ns'])).toMatchObject({ code: 0 })
+  },
+  PATIENCE,
+)
+
+test(
+  'proxy-url is the way to the API server alone, and stands in the cluster entry',
+  async () => {
+    behindProxy()
+    const proxy = at.lab.env.HTTPS_PROXY ?? ''
+    const login = await at.login({ 'proxy-url': proxy }, { env: { NO_PROXY: '*' } })
+    expect(login.code).toBe(0)
+    expect(await readFile(login.outputs.kubeconfig ?? '', 'utf8')).toContain(`proxy-url: ${proxy}`)
+    expect(await at.runner.step('kubectl', ['get', 'ns'], { env: { NO_PROXY: '*' } })).toMatchObject({
+      code: 0,
+    })
+  },
+  PATIENCE,
+)
+
+test(
+  'a proxy that does not let us through is told from a network that does not',
+  async () => {
+    behindProxy()
+    at.lab.aws.proxy.unroute(at.cluster.hostName)
+    await expectFailure(await at.login(), at.runner, ['EKS305'])
+    const direct = await at.login({ timeout: '5' }, { env: { NO_PROXY: '*' } })
+    await expectFailure(direct, at.runner, ['EKS301'])
+    expect(direct.log).toContain(at.cluster.hostName)
+  },
+  PATIENCE,
+)
+
+test(
+  'an API server whose certificate another CA signed is refused, with the signer\u2019s name',
+  async () => {
+    const { name, region, endpoint } = at.cluster
+    describe({ name, region, endpoint, certificateAuthorityPem: at.lab.aws.caPem })
+    await expectFailure(await at.login(), at.runner, ['EKS304'])
+  },
+  PATIENCE,
+)
+
+test(
+  'throttling, server errors and resets of the EKS API pass by themselves',
+  async () => {
+    for (const fault of [
+      { kind: 'throttle' },
+      { kind: 'server-error', status: 503 },
+      { kind: 'reset' },
+    ] as const) {
+      const order = at.lab.aws.fail({ service: 'eks', times: 2 }, fault)
+      expect(await at.login()).toMatchObject({ code: 0 })
+      expect(order.hits).toBe(2)
+    }
+  },
+  PATIENCE,
+)
+
+test(
+  'a service that does not answer ends the step within its timeout',
+  async () => {
+    const order = at.lab.aws.fail({ service: 'eks' }, { kind: 'slow', milliseconds: 60_000 })
+    const login = await at.login({ timeout: '2' })
+    await expectFailure(login, at.runner, ['EKS209'])
+    order.cancel()
+  },
+  PATIENCE,
+)
+
+test(
+  'assume-role-arn describes the cluster across accounts, and the token is still the runner\u2019s own',
+  async () => {
+    const { identities } = at.lab.aws
+    const { name, region, endpoint, caPem } = at.cluster
+    at.lab.aws.putCluster({
+      name: 'other',
+      region,
+      account: '444455556666',
+      endpoint,
+      certificateAuthorityPem: caPem,
+      version: '1.37',
+    })
+    const reader = identities.createRole({
+      name: 'reader',
+      account: '444455556666',
+      trust: { Statement: [{ Effect: 'Allow', Principal: { AWS: at.role.arn }, Action: 'sts:AssumeRole' }] },
+      policies: {
+        describe: { Statement: [{ Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: '*' }] },
+      },
+    })
+    const arn = `arn:aws:eks:${region}:444455556666:cluster/other`
+    // The runner's own role sees only its own account.
+    const inputs = { 'cluster-name': arn, can: '', cannot: '' }
+    identities.putPolicy(at.role.arn, 'any', {
+      Statement: [{ Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: '*' }],
+    })
+    await expectFailure(await at.login(inputs), at.runner, ['EKS202'])
+
+    const refused = await at.login({ ...inputs, 'assume-role-arn': reader.arn })
+    await expectFailure(refused, at.runner, ['EKS210'])
+
+    identities.putPolicy(at.role.arn, 'assume', {
+      Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: reader.arn }],
+    })
+    const login = await at.login({ ...inputs, 'assume-role-arn': reader.arn })
+    // Its authenticator takes tokens for `demo` alone: the description came through, the token did not.
+    await expectFailure(login, at.runner, ['EKS501'])
+    expect(login.log).toContain(at.role.arn)
+    expect(name).toBe('demo')
+  },
+  PATIENCE,
+)
+
+test(
+  'a local cluster on Outposts gets a token for its id',
+  async () => {
+    const { region, endpoint, caPem } = at.cluster
+    const outpost = {
+      outpostArn: 'arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0',
+      id: 'demo',
+    }
+    at.lab.aws.putCluster({
+      name: 'rack',
+      region,
+      endpoint,
+      certificateAuthorityPem: caPem,
+      version: '1.37',
+      outpost,
+    })
+    at.lab.aws.identities.putPolicy(at.role.arn, 'any', {
+      Statement: [{ Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: '*' }],
+    })
+    const login = await at.login({ 'cluster-name': 'rack' })
+    expect(login.code).toBe(0)
+    expect(await readFile(login.outputs.kubeconfig ?? '', 'utf8')).toMatch(/--cluster-id\n +- demo/)
+    expect(await at.runner.step('kubectl', ['get', 'ns'])).toMatchObject({ code: 0 })
+  },
+  PATIENCE,
+)
+
+test.each([
+  ['CREATING', { status: 'CREATING' }, 'EKS204'],
+  ['without an endpoint', { endpoint: null }, 'EKS205'],
+])(
+  'a cluster that is %s is refused by name',
+  async (_what, state, code) => {
+    const { name, region } = at.cluster
+    describe({ name, region, ...state } as never)
+    await expectFailure(await at.login(), at.runner, [code])
+  },
+  PATIENCE,
+)
+
+test(
+  'an exec block whose command is missing, fails or prints nonsense is told by its own cause',
+  async () => {
+    const bin = join(at.runner.temp, 'bin')
+    await at.runner.step('mkdir', [bin])
+    const aws = async (script: string) =>
+      writeFile(join(bin, 'aws'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const env = { PATH: `${bin}:/usr/bin:/bin` }
+    await aws('echo "Unable to locate credentials" >&2; exit 253')
+    const failed = await at.login({}, { env })
+    await expectFailure(failed, at.runner, ['EKS402'])
+    expect(failed.log).toContain('Unable to locate credentials')
+    await aws('echo "<html>"')
+    await expectFailure(await at.login({}, { env }), at.runner, ['EKS404'])
+    await aws('sleep 300')
+    await expectFailure(await at.login({ timeout: '2' }, { env }), at.runner, ['EKS403'])
+    await expectFailure(await at.login({}, { env: { PATH: at.runner.temp } }), at.runner, ['EKS401'])
+  },
+  PATIENCE,
+)
+
+test(
+  'with the runner\u2019s debug log on, no secret is anywhere either',
+  async () => {
+    const runner = await at.anotherRunner(true)
+    const login = await at.login({}, { on: runner })
+    expect(login.code).toBe(0)
+    expect(login.masks.some(mask => mask.startsWith('k8s-aws-v1.'))).toBe(true)
+  },
+  PATIENCE,
+)

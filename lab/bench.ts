@@ -55,13 +55,14 @@ async function print(times: Record<string, number[]>): Promise<void> {
     const range = `${Math.round(Math.min(...list))} to ${Math.round(Math.max(...list))}`
     console.log(`${name.padEnd(20)} ${String(Math.round(medians[name] ?? 0)).padStart(6)} ms  (${range})`)
   }
-  const ratio = (one: string, other: string, atMost: number) =>
+  const ratio = (one: string, other: string, atMost?: number) =>
     console.log(
-      `${`${one} / ${other}`.padEnd(40)} ${((medians[one] ?? 0) / (medians[other] ?? 0)).toFixed(2)}  (at most ${atMost})`,
+      `${`${one} / ${other}`.padEnd(40)} ${((medians[one] ?? 0) / (medians[other] ?? 0)).toFixed(2)}${atMost ? `  (at most ${atMost})` : ''}`,
     )
   ratio('login, 2 rules', 'aws eks get-token', 1.3)
   ratio('login, 200 rules', 'login, 2 rules', 2)
-  ratio('four shell lines', 'login, 2 rules', Number.POSITIVE_INFINITY)
+  ratio('four shell lines', 'aws eks get-token')
+  ratio('four shell lines', 'login, 2 rules')
   const { size } = await stat(join(ACTION, 'dist/login/index.js'))
   console.log(`dist/login/index.js ${(size / 1e6).toFixed(2)} MB  (at most 1.2)`)
 }

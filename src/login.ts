@@ -1,12 +1,13 @@
 import { locate } from './aws/target.ts'
 import { stepFailures } from './diagnosis/diagnose.ts'
+import { execCredential } from './exec-block.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { checkKubeconfig, writeKubeconfig } from './kube/file.ts'
 import { type KubeconfigEntry, merge, uniqueContexts } from './kube/kubeconfig.ts'
 import { scanKubeconfig } from './kube/secrets.ts'
-import { prove, type Run } from './proof.ts'
 import { keepUndo, mask, publish } from './report/job.ts'
 import { failed, Stopwatch, succeeded } from './report/report.ts'
+import type { Run } from './run.ts'
 
 // From the inputs to a kubeconfig that is proven to work. Nothing is written before everything is proven, so that
 // no failure leaves anything behind that a later step could mistake for success.
@@ -25,9 +26,15 @@ try {
 }
 
 async function login(inputs: Inputs): Promise<void> {
+  const run = runOf(inputs)
   const targets = await watch.time('locate', locate(inputs.clusters, inputs.region, process.env))
+  // The exec block's command needs no more than region and name: it runs while all else is loaded and asked.
+  const started = targets.map(target => ({ target, credential: execCredential(target, inputs, run) }))
+  const { prove } = await import('./proof.ts')
   const file = checkKubeconfig(inputs.kubeconfig).then(() => [], stepFailures)
-  const proofs = await Promise.all(targets.map(target => prove(target, inputs, run(inputs))))
+  const proofs = await Promise.all(
+    started.map(({ target, credential }) => prove(target, inputs, run, credential)),
+  )
 
   const failures = [...(await file), ...proofs.flatMap(proof => proof.failures)]
   const found = proofs.flatMap(proof => proof.report ?? [])
@@ -42,7 +49,7 @@ async function login(inputs: Inputs): Promise<void> {
   return publish(succeeded(clusters, inputs.kubeconfig, warnings, watch), text, inputs)
 }
 
-function run({ timeoutSeconds }: Inputs): Run {
+function runOf({ timeoutSeconds }: Inputs): Run {
   return { env: process.env, timeoutSeconds, signal: stop.signal, mask, time: watch.time.bind(watch) }
 }
 

@@ -1,31 +1,24 @@
 import { assumeRole } from './aws/assume-role.ts'
 import { whoSigns } from './aws/caller.ts'
-import type { CallOptions } from './aws/calls.ts'
 import { type Cluster, describeCluster } from './aws/cluster.ts'
 import { type Credentials, findCredentials } from './aws/credentials.ts'
-import { getTokenCommand } from './aws/get-token.ts'
 import type { Target } from './aws/target.ts'
 import { checkSigner, signerOf } from './aws/token.ts'
 import { diagnose, failureOf } from './diagnosis/diagnose.ts'
 import type { About, Failure } from './diagnosis/failure.ts'
+import { execBlock, execCredential } from './exec-block.ts'
 import type { Inputs } from './inputs.ts'
 import { ApiProblem } from './kube/answers.ts'
 import { type Connection, openConnection } from './kube/client.ts'
 import { KubeProblem } from './kube/evidence.ts'
-import { type ExecConfig, type ExecCredential, runExec } from './kube/exec.ts'
+import type { ExecConfig, ExecCredential } from './kube/exec.ts'
 import type { KubeconfigEntry } from './kube/kubeconfig.ts'
 import { resolveRules } from './kube/resolve.ts'
 import { type Identity, reviewRules, whoAmI } from './kube/reviews.ts'
 import type { RuleMistake } from './kube/rules.ts'
 import { differingIdentity, failedProbes, mistakenRules, type Probe, probe } from './kube/verdict.ts'
 import type { ClusterReport } from './report/report.ts'
-
-/** What a proof needs of the run that it is part of. */
-export interface Run extends CallOptions {
-  time<T>(name: string, work: Promise<T>, cluster?: string): Promise<T>
-  /** Told every secret before anything can print it. */
-  mask(secrets: (string | undefined)[]): Promise<void>
-}
+import type { Run } from './run.ts'
 
 /** What one cluster's login came to: a kubeconfig entry only when nothing failed. */
 export interface Proof {
@@ -34,11 +27,20 @@ export interface Proof {
   report?: ClusterReport
 }
 
-/** One cluster, from its name to the proof of what the role may do there. Never rejects. */
-export async function prove(target: Target, inputs: Inputs, run: Run): Promise<Proof> {
+/**
+ * One cluster, from its name to the proof of what the role may do there. Never rejects.
+ *
+ * @param early the exec block's credential, already being made
+ */
+export async function prove(
+  target: Target,
+  inputs: Inputs,
+  run: Run,
+  early: Promise<ExecCredential>,
+): Promise<Proof> {
   const about: About = { cluster: target.name, region: target.region }
   try {
-    const obtained = await obtain(target, inputs, run)
+    const obtained = await obtain(target, inputs, run, early)
     about.arn = obtained.cluster.arn
     about.authenticationMode = obtained.cluster.authenticationMode
     const asked = await ask(obtained, inputs, run).catch(async error => {
@@ -62,13 +64,14 @@ interface Obtained {
   connection: Connection
 }
 
-async function obtain(target: Target, inputs: Inputs, run: Run): Promise<Obtained> {
+async function obtain(
+  target: Target,
+  inputs: Inputs,
+  run: Run,
+  early: Promise<ExecCredential>,
+): Promise<Obtained> {
   const time = <T>(name: string, work: Promise<T>) => run.time(name, work, target.name)
   const find = () => findCredentials(inputs.credentialSource, run.env, target.region)
-  // The command needs no more than region and name, so it runs while all else is looked up.
-  const early = time('exec credential', runExec(execConfig(target, inputs), run.env, run))
-  early.catch(() => {})
-
   const credentials = await time('credentials', find())
   await run.mask([credentials.identity.secretAccessKey, credentials.identity.sessionToken])
   const cluster = await time('describe cluster', describe(target, credentials, inputs, run))
@@ -76,9 +79,8 @@ async function obtain(target: Target, inputs: Inputs, run: Run): Promise<Obtaine
   const connection = connect(cluster, inputs, run)
 
   // The token of a local cluster on Outposts names its id, which is known only now.
-  const credential = await (cluster.outpostId
-    ? time('exec credential', runExec(entry.user.exec, run.env, run))
-    : early)
+  const { outpostId } = cluster
+  const credential = await (outpostId ? execCredential(target, inputs, run, outpostId) : early)
   await run.mask([credential.token])
   await checkSigner(signer(credential, entry.user.exec), inputs, credentials, find)
   return { credentials, cluster, entry, credential, connection }
@@ -97,10 +99,6 @@ async function describe(
   return describeCluster(target, credentials, run)
 }
 
-function execConfig(target: Target, { roleArn, profile }: Inputs, id?: string): ExecConfig {
-  return getTokenCommand(target, { id, roleArn, profile })
-}
-
 function entryOf(target: Target, cluster: Cluster, inputs: Inputs): KubeconfigEntry {
   const { arn, endpoint: server, certificateAuthorityData, outpostId } = cluster
   const { alias, userAlias, namespace, proxyUrl } = inputs
@@ -108,7 +106,7 @@ function entryOf(target: Target, cluster: Cluster, inputs: Inputs): KubeconfigEn
     context: alias ?? target.name,
     ...(namespace ? { namespace } : {}),
     cluster: { name: arn, server, certificateAuthorityData, ...(proxyUrl ? { proxyUrl } : {}) },
-    user: { name: userAlias ?? arn, exec: execConfig(target, inputs, outpostId) },
+    user: { name: userAlias ?? arn, exec: execBlock(target, inputs, outpostId) },
   }
 }
 

@@ -31,8 +31,9 @@ export function clusterOf(
 export type Documents = Record<string, Answer>
 
 /**
- * What a kube-apiserver v1.37.2 said, fewer resources: core, a few groups, custom resources whose names, short names and
- * groups collide, and metrics.k8s.io, whose server is down. `unaggregated` is the same cluster asked in the older way.
+ * What a kube-apiserver v1.37.2 said, fewer resources: core, a few groups, custom resources whose names,
+ * short names and groups collide, and metrics.k8s.io, whose server is down. `unaggregated` is the same
+ * cluster asked in the older way.
  */
 export function fixture(form: 'aggregated' | 'unaggregated'): Documents {
   const file = new URL(`fixtures/discovery-${form}.json`, import.meta.url)

@@ -107,6 +107,16 @@ test(
 )
 
 test(
+  'an endpoint where nobody listens is told at once, not asked again until the timeout',
+  async () => {
+    const login = await at.login({}, { env: { AWS_ENDPOINT_URL_EKS: 'http://127.0.0.1:1' } })
+    await expectFailure(login, at.runner, ['EKS208'])
+    expect(login.log).toContain('http://127.0.0.1:1: ECONNREFUSED')
+  },
+  PATIENCE,
+)
+
+test(
   'assume-role-arn describes the cluster across accounts, and the token is still the runner\u2019s own',
   async () => {
     const { identities } = at.lab.aws

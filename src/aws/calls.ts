@@ -12,15 +12,17 @@ export interface CallOptions {
 
 /**
  * The settings that every SDK client here shares: the environment's proxy and CA bundle, and retries of what may
- * pass (throttling, 5xx, resets) until the bound of `asked` ends them.
+ * pass (throttling, 5xx, resets) until the bound of `ask` ends them.
  */
 export async function clientSettings(host: string, { env }: CallOptions) {
-  const { NodeHttpHandler } = await import('./sdk.ts')
+  const { NodeHttpHandler, RefusalEndsRetries } = await import('./sdk.ts')
   const requestHandler: NodeHttpHandler = new NodeHttpHandler({
     httpsAgent: awsAgent(`https://${host}`, env),
   })
-  return { requestHandler, maxAttempts: 10, retryMode: 'standard' as const }
+  return { requestHandler, retryStrategy: new RefusalEndsRetries(MAX_ATTEMPTS) }
 }
+
+const MAX_ATTEMPTS = 10
 
 /**
  * Sends one request to AWS under its time bound, and turns what goes wrong into evidence.

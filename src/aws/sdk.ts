@@ -3,3 +3,4 @@
 export { DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks'
 export { fromInstanceMetadata } from '@smithy/credential-provider-imds'
 export { NodeHttpHandler } from '@smithy/node-http-handler'
+export { RefusalEndsRetries } from './retry.ts'

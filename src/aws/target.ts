@@ -1,4 +1,4 @@
-import type { ClusterReference } from './arn.ts'
+import { type ClusterReference, isRegion } from './arn.ts'
 import { AwsProblem } from './evidence.ts'
 import { readInstanceMetadata } from './instance-metadata.ts'
 
@@ -31,7 +31,10 @@ export async function locate(
 async function instanceRegion(env: NodeJS.ProcessEnv): Promise<string> {
   const path = '/latest/meta-data/placement/region'
   try {
-    return await readInstanceMetadata(path, env)
+    const region = await readInstanceMetadata(path, env)
+    // Whatever answers in the place of metadata may say anything, with status 200.
+    if (!isRegion(region)) throw new Error(`the answer is no region: ${JSON.stringify(region.slice(0, 60))}`)
+    return region
   } catch (cause) {
     throw new AwsProblem({ kind: 'no-region', asked: path, message: (cause as Error).message }, { cause })
   }

@@ -155,7 +155,12 @@ async function openTls(server: ApiServer, signal: AbortSignal): Promise<TLSSocke
     const abort = () => socket.destroy(signal.reason)
     signal.addEventListener('abort', abort)
     if (signal.aborted) abort()
-    socket.once('error', error => reject(Object.assign(error, { issuer: issuerOf(socket) })))
+    let issuer = ''
+    // Before Node judges the certificate: with the connection it is gone.
+    socket.prependListener('secure', () => {
+      issuer = issuerOf(socket)
+    })
+    socket.once('error', error => reject(Object.assign(error, { issuer })))
     socket.once('secureConnect', () => {
       // From here on every request has its own bound.
       signal.removeEventListener('abort', abort)
@@ -170,7 +175,7 @@ function proxyOf(server: ApiServer, host: string): URL | null {
   return loopback ? null : environmentProxy(server.server)
 }
 
-/** Who signed the certificate that was refused; empty where no certificate came. */
+/** Who signed the server's certificate; empty where no certificate came. */
 function issuerOf(socket: TLSSocket): string {
   const issuer = socket.getPeerCertificate?.()?.issuer
   return issuer?.CN ? String(issuer.CN) : ''
@@ -210,13 +215,17 @@ function overHttp2(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
 /** Listens from the first moment: a short answer is over, and its stream closed, in one turn of the event loop. */
 function answerOn(stream: ClientHttp2Stream): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    let head: Record<string, unknown> = {}
+    let head: Record<string, unknown> | null = null
     stream.once('response', header => {
       head = header
     })
-    collect(stream, text => resolve(answerOf(Number(head[constants.HTTP2_HEADER_STATUS]), head, text)))
+    collect(stream, text => {
+      // A stream that was torn off ends, too, before its answer or amid it.
+      if (!head || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
+      resolve(answerOf(Number(head[constants.HTTP2_HEADER_STATUS]), head, text))
+    })
     stream.once('error', reject)
-    // A stream that the server ends with NO_ERROR before it answered raises no error of its own.
+    // Of being torn off with its session it raises no error of its own.
     stream.once('close', () => reject(Object.assign(new Error('stream closed'), { code: 'ECONNRESET' })))
   })
 }
@@ -225,25 +234,32 @@ function answerOn(stream: ClientHttp2Stream): Promise<Answer> {
 function overHttp1(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSSocket>): Transport {
   const url = new URL(server.server)
   const agent = new OneSocketAgent(first, dial)
-  return {
-    send: (token, [method, path, options], signal) => {
-      const body = options?.body === undefined ? null : JSON.stringify(options.body)
-      return new Promise((resolve, reject) => {
-        const asking = httpRequest({
-          agent,
-          signal,
-          method,
-          path: join(url, path),
-          headers: { host: url.host, ...headers(token, body, options?.accept) },
-        })
-        asking.once('error', reject)
-        asking.once('response', answer =>
-          collect(answer.once('error', reject), text =>
-            resolve(answerOf(answer.statusCode ?? 0, answer.headers, text)),
-          ),
-        )
-        asking.end(body ?? undefined)
+  const exchange: Send = (token, [method, path, options], signal) => {
+    const body = options?.body === undefined ? null : JSON.stringify(options.body)
+    return new Promise((resolve, reject) => {
+      const asking = httpRequest({
+        agent,
+        signal,
+        method,
+        path: join(url, path),
+        headers: { host: url.host, ...headers(token, body, options?.accept) },
       })
+      asking.once('error', reject)
+      asking.once('response', answer =>
+        collect(answer.once('error', reject), text =>
+          resolve(answerOf(answer.statusCode ?? 0, answer.headers, text)),
+        ),
+      )
+      asking.end(body ?? undefined)
+    })
+  }
+  // An agent's maxSockets does not count sockets that are still to come, so whoever asks waits for their turn.
+  let turn: Promise<unknown> = Promise.resolve()
+  return {
+    send: (...request) => {
+      const answer = turn.then(() => exchange(...request))
+      turn = answer.catch(() => {})
+      return answer
     },
     close: () => agent.destroy(),
   }

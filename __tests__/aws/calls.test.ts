@@ -1,0 +1,282 @@
+import { createServer } from 'node:http'
+import type { ClusterOptions } from '../../lab/aws/clusters.ts'
+import { listen } from '../../lab/aws/server.ts'
+import { assumeRole } from '../../src/aws/assume-role.ts'
+import { whoSigns } from '../../src/aws/caller.ts'
+import { describeCluster } from '../../src/aws/cluster.ts'
+import { ALLOW_DESCRIBE, calling, createRole, enter, evidenceOf, type Stage, sessionOf } from './stage.ts'
+
+let stage: Stage
+beforeEach(async () => {
+  stage = await enter()
+})
+afterEach(() => stage.leave())
+
+const TARGET = { name: 'demo', region: 'eu-west-1' }
+const ARN = 'arn:aws:eks:eu-west-1:111122223333:cluster/demo'
+
+function put(options: Partial<ClusterOptions> = {}) {
+  return stage.aws.putCluster({
+    ...TARGET,
+    endpoint: 'https://127.0.0.1:6443',
+    certificateAuthorityPem: stage.aws.caPem,
+    ...options,
+  })
+}
+
+const runner = (...statements: Parameters<typeof createRole>[2][]) =>
+  sessionOf(stage.aws, createRole(stage.aws, 'runner', ...statements))
+const asked = (operation: string) => stage.aws.requests.filter(request => request.operation === operation)
+
+describe('DescribeCluster', () => {
+  test.each(['ACTIVE', 'UPDATING'] as const)('gives a cluster that is %s', async status => {
+    put({ status, version: '1.36', authenticationMode: 'API' })
+    expect(await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())).toEqual({
+      name: 'demo',
+      arn: ARN,
+      region: 'eu-west-1',
+      endpoint: 'https://127.0.0.1:6443',
+      certificateAuthorityData: Buffer.from(stage.aws.caPem).toString('base64'),
+      version: '1.36',
+      status,
+      authenticationMode: 'API',
+    })
+  })
+
+  test('gives the id of a local cluster on Outposts', async () => {
+    put({ outpost: { outpostArn: 'arn:aws:outposts:eu-west-1:111122223333:outpost/op-1', id: 'local-id' } })
+    expect(await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())).toMatchObject({
+      outpostId: 'local-id',
+    })
+  })
+
+  test('goes to AWS_ENDPOINT_URL_EKS, signed for the region of the cluster', async () => {
+    put()
+    await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())
+    expect(asked('DescribeCluster')).toMatchObject([{ region: 'eu-west-1', status: 200 }])
+    expect(stage.aws.proxy.connects).toEqual([])
+  })
+
+  test('goes through HTTPS_PROXY, trusting AWS_CA_BUNDLE, where no endpoint is given', async () => {
+    put()
+    delete process.env.AWS_ENDPOINT_URL_EKS
+    expect(await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())).toMatchObject({ arn: ARN })
+    expect(stage.aws.proxy.connects).toMatchObject([
+      { host: 'eks.eu-west-1.amazonaws.com', port: 443, outcome: 'answered' },
+    ])
+  })
+
+  test('does not trust the proxy\u2019s certificate without AWS_CA_BUNDLE', async () => {
+    delete process.env.AWS_ENDPOINT_URL_EKS
+    delete process.env.AWS_CA_BUNDLE
+    expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))).toMatchObject({
+      kind: 'unreachable',
+      asked: 'eks:DescribeCluster',
+      endpoint: 'eks.eu-west-1.amazonaws.com',
+      message: expect.stringContaining('unable to verify the first certificate'),
+    })
+    expect(asked('DescribeCluster')).toEqual([])
+  })
+
+  test.each([
+    ['CREATING', { status: 'CREATING', endpoint: null, certificateAuthorityPem: null }, 'cluster-not-ready'],
+    ['DELETING', { status: 'DELETING' }, 'cluster-not-ready'],
+    ['FAILED', { status: 'FAILED' }, 'cluster-not-ready'],
+    ['ACTIVE, without an endpoint', { endpoint: null }, 'cluster-without-endpoint'],
+    [
+      'ACTIVE, without a certificate authority',
+      { certificateAuthorityPem: null },
+      'cluster-without-endpoint',
+    ],
+  ] as [string, Partial<ClusterOptions>, string][])(
+    'refuses a cluster that is %s, by name',
+    async (status, options, kind) => {
+      put(options)
+      expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))).toEqual({
+        kind,
+        cluster: ARN,
+        status: status.replace(/,.*/, ''),
+      })
+    },
+  )
+
+  test('refuses a cluster of that name in another account than its ARN says', async () => {
+    put()
+    const arn = ARN.replace('111122223333', '444455556666')
+    expect(await evidenceOf(describeCluster({ ...TARGET, arn }, runner(ALLOW_DESCRIBE), calling()))).toEqual({
+      kind: 'wrong-account',
+      asked: arn,
+      found: ARN,
+    })
+  })
+
+  test('that is denied is told in AWS\u2019s words, and not asked again', async () => {
+    put()
+    expect(await evidenceOf(describeCluster({ ...TARGET, arn: ARN }, runner(), calling()))).toEqual({
+      kind: 'refused',
+      asked: 'eks:DescribeCluster',
+      resource: ARN,
+      code: 'AccessDeniedException',
+      status: 403,
+      message: expect.stringContaining(`not authorized to perform: eks:DescribeCluster on resource: ${ARN}`),
+    })
+    expect(asked('DescribeCluster')).toHaveLength(1)
+  })
+
+  test('of a cluster that is not there is told, and not asked again', async () => {
+    expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))).toMatchObject({
+      kind: 'refused',
+      resource: 'demo',
+      code: 'ResourceNotFoundException',
+      status: 404,
+    })
+    expect(asked('DescribeCluster')).toHaveLength(1)
+  })
+
+  test('with keys that nobody knows is refused', async () => {
+    const unknown = {
+      source: 'x',
+      shared: true,
+      identity: { accessKeyId: 'ASIAX', secretAccessKey: 's', sessionToken: 't' },
+    }
+    expect(await evidenceOf(describeCluster(TARGET, unknown, calling()))).toMatchObject({
+      kind: 'refused',
+      status: 403,
+      code: 'UnrecognizedClientException',
+    })
+  })
+
+  test.each([
+    ['throttling', { kind: 'throttle' }],
+    ['500', { kind: 'server-error', status: 500 }],
+    ['502', { kind: 'server-error', status: 502 }],
+    ['503', { kind: 'server-error', status: 503 }],
+    ['504', { kind: 'server-error', status: 504 }],
+    ['a reset', { kind: 'reset' }],
+  ] as const)('is asked again after %s', async (_what, fault) => {
+    put()
+    stage.aws.fail({ service: 'eks', times: 2 }, fault)
+    expect(await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())).toMatchObject({ arn: ARN })
+    expect(asked('DescribeCluster')).toHaveLength(3)
+  })
+
+  test.each([
+    ['is throttled', { kind: 'throttle' }],
+    ['fails', { kind: 'server-error', status: 503 }],
+    ['is slow', { kind: 'slow', milliseconds: 20_000 }],
+  ] as const)('that %s for longer than there is time is out of time', async (_what, fault) => {
+    put()
+    stage.aws.fail({ service: 'eks' }, fault)
+    const evidence = await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling(1)))
+    expect(evidence).toMatchObject({ kind: 'timed-out', asked: 'eks:DescribeCluster', seconds: 1 })
+  })
+
+  test.each(['malformed', 'html'] as const)('whose answer is %s is refused', async kind => {
+    stage.aws.fail({ service: 'eks' }, { kind })
+    expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))).toMatchObject({
+      kind: 'refused',
+      asked: 'eks:DescribeCluster',
+      status: 200,
+    })
+  })
+
+  test('where nobody listens is unreachable', async () => {
+    const { port, stop } = await listen(createServer())
+    await stop()
+    process.env.AWS_ENDPOINT_URL_EKS = `http://127.0.0.1:${port}`
+    expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling(2)))).toMatchObject({
+      kind: 'unreachable',
+      endpoint: `http://127.0.0.1:${port}`,
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+  })
+
+  test('through a proxy that refuses is unreachable, and told without the proxy\u2019s password', async () => {
+    const { port, stop } = await listen(
+      createServer().on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')),
+    )
+    delete process.env.AWS_ENDPOINT_URL_EKS
+    process.env.HTTPS_PROXY = `http://me:hunter2@127.0.0.1:${port}`
+    const evidence = await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))
+    expect(evidence).toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringMatching(/answered 403 to CONNECT eks\.eu-west-1/),
+    })
+    expect(JSON.stringify(evidence)).not.toContain('hunter2')
+    await stop()
+  })
+
+  test('that is called off is no evidence, but the reason', async () => {
+    stage.aws.fail({ service: 'eks' }, { kind: 'slow', milliseconds: 20_000 })
+    const calls = new AbortController()
+    const work = describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling(30, calls.signal))
+    setTimeout(() => calls.abort(new Error('SIGTERM')), 50)
+    await expect(work).rejects.toThrow('SIGTERM')
+  })
+})
+
+describe.each([
+  ['the endpoint of the region, through the proxy', () => {}],
+  [
+    'AWS_ENDPOINT_URL_STS',
+    () => {
+      process.env.AWS_ENDPOINT_URL_STS = stage.aws.stsEndpoint
+    },
+  ],
+])('STS at %s', (_where, use) => {
+  beforeEach(() => use())
+
+  test('AssumeRole gives credentials of another account\u2019s role, with which its cluster is described', async () => {
+    const other = stage.aws.identities.createRole({
+      name: 'describer',
+      account: '444455556666',
+      trust: {
+        Statement: [{ Effect: 'Allow', Principal: { AWS: '111122223333' }, Action: 'sts:AssumeRole' }],
+      },
+      policies: { all: { Statement: [ALLOW_DESCRIBE] } },
+    })
+    const { arn } = put({ account: '444455556666' })
+    const own = runner({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: other.arn })
+    const found = await assumeRole(other.arn, own, 'eu-west-1', 'eks-login-7', calling())
+    expect(found).toMatchObject({
+      source: `role ${other.arn}`,
+      shared: false,
+      identity: { expiration: expect.any(Date) },
+    })
+    expect(stage.aws.identities.callerOf(found.identity.accessKeyId)?.arn).toBe(
+      'arn:aws:sts::444455556666:assumed-role/describer/eks-login-7',
+    )
+    expect(await describeCluster({ ...TARGET, arn }, found, calling())).toMatchObject({ arn })
+  })
+
+  test('AssumeRole that is denied is told in AWS\u2019s words', async () => {
+    const evidence = await evidenceOf(
+      assumeRole('arn:aws:iam::444455556666:role/none', runner(), 'eu-west-1', 'eks-login-7', calling()),
+    )
+    expect(evidence).toMatchObject({
+      kind: 'refused',
+      asked: 'sts:AssumeRole',
+      resource: 'arn:aws:iam::444455556666:role/none',
+      status: 403,
+      code: 'AccessDenied',
+    })
+  })
+
+  test('AssumeRole is asked again after throttling', async () => {
+    const role = createRole(stage.aws, 'describer')
+    stage.aws.fail({ service: 'sts', times: 2 }, { kind: 'throttle' })
+    const own = runner({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' })
+    await assumeRole(role.arn, own, 'eu-west-1', 'eks-login-7', calling())
+    expect(asked('AssumeRole')).toHaveLength(3)
+  })
+
+  test('GetCallerIdentity names the role of a session', async () => {
+    expect(await whoSigns(runner(), 'eu-west-1', calling())).toBe('arn:aws:iam::111122223333:role/runner')
+  })
+
+  test('GetCallerIdentity names a user as it is', async () => {
+    const { arn } = stage.aws.identities.createUser({ name: 'ada' })
+    const identity = stage.aws.identities.createAccessKey(arn)
+    expect(await whoSigns({ source: 'x', shared: true, identity }, 'eu-west-1', calling())).toBe(arn)
+  })
+})

@@ -1,0 +1,11 @@
+import { StandardRetryStrategy } from '@smithy/core/retry'
+
+/** The SDK counts a refused connection among what may pass; where nobody listens, asking again only hides it. */
+export class RefusalEndsRetries extends StandardRetryStrategy {
+  override async refreshRetryTokenForRetry(
+    ...[token, info]: Parameters<StandardRetryStrategy['refreshRetryTokenForRetry']>
+  ) {
+    if ((info.error as { code?: string } | undefined)?.code === 'ECONNREFUSED') throw info.error
+    return super.refreshRetryTokenForRetry(token, info)
+  }
+}

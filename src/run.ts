@@ -1,0 +1,8 @@
+import type { CallOptions } from './aws/calls.ts'
+
+/** What every part of a run needs: its environment, its bounds, its stopwatch, and a way to tell secrets. */
+export interface Run extends CallOptions {
+  time<T>(name: string, work: Promise<T>, cluster?: string): Promise<T>
+  /** Told every secret before anything can print it. */
+  mask(secrets: (string | undefined)[]): Promise<void>
+}

@@ -7,6 +7,7 @@ import { diagnose, stepFailures } from '../src/diagnosis/diagnose.ts'
 import type { Evidence, Failure } from '../src/diagnosis/failure.ts'
 import { kubeconfigDiagnoses } from '../src/diagnosis/kubeconfig.ts'
 import { BadInput } from '../src/inputs.ts'
+import { Cancelled } from '../src/run.ts'
 
 // Writes the tables of the documentation that the code decides: inputs and outputs, and the codes of failures. Each
 // stands between <!-- NAME --> and <!-- /NAME -->.
@@ -120,6 +121,7 @@ async function allFailures(): Promise<Failure[]> {
   const failures = [
     ...stepFailures(new BadInput([{ input: 'INPUT', problem: 'PROBLEM', accepted: 'ACCEPTED' }])),
     ...stepFailures(new Error('MESSAGE')),
+    ...stepFailures(new Cancelled('SIGNAL')),
     ...kinds.flatMap(kind => (VARIANTS[kind] ?? [{}]).map(given => diagnose(sample(kind, given), about))),
   ]
   await expectAllCodes(failures)

@@ -7,14 +7,15 @@ import { type KubeconfigEntry, merge, uniqueContexts } from './kube/kubeconfig.t
 import { scanKubeconfig } from './kube/secrets.ts'
 import { keepUndo, mask, publish } from './report/job.ts'
 import { failed, Stopwatch, succeeded } from './report/report.ts'
-import type { Run } from './run.ts'
+import { Cancelled, type Run } from './run.ts'
 
 // From the inputs to a kubeconfig that is proven to work. Nothing is written before everything is proven, so that
 // no failure leaves anything behind that a later step could mistake for success.
 
 const watch = new Stopwatch()
 const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)))
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => stop.abort(new Cancelled(signal)))
 
 try {
   await login(readInputs(process.env))

@@ -1,5 +1,10 @@
 import type { CallOptions } from './aws/calls.ts'
 
+/** The runner ends the step: somebody cancelled the job, or it took too long. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled'
+}
+
 /** What every part of a run needs: its environment, its bounds, its stopwatch, and a way to tell secrets. */
 export interface Run extends CallOptions {
   time<T>(name: string, work: Promise<T>, cluster?: string): Promise<T>

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { load } from 'js-yaml'
@@ -103,7 +103,7 @@ test(
 )
 
 /** The action as a bare process, which can be killed at any moment. */
-function start(inputs: Record<string, string>): ChildProcess {
+function start(inputs: Record<string, string>, env: Record<string, string> = {}): ChildProcess {
   const variables = Object.entries({
     'cluster-name': 'demo',
     region: at.cluster.region,
@@ -113,14 +113,39 @@ function start(inputs: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [join(ACTION, 'dist/login/index.js')], {
     env: {
       ...at.runner.env(),
+      ...env,
       ...Object.fromEntries(variables.map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
     },
-    stdio: 'ignore',
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
 }
 
 const ended = (child: ChildProcess) =>
-  new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
+  new Promise<number | null>(resolve => child.once('close', code => resolve(code)))
+
+test(
+  'cancelled by the runner, it says so, writes nothing and takes the exec block\u2019s command along',
+  async () => {
+    const bin = join(at.runner.temp, 'bin')
+    await mkdir(bin)
+    const pidFile = join(at.runner.temp, 'pid')
+    await writeFile(join(bin, 'aws'), `#!/bin/sh\necho $$ > ${pidFile}\nexec sleep 300\n`, { mode: 0o755 })
+    const file = join(at.runner.temp, 'cancelled', 'config')
+    const child = start({ kubeconfig: file }, { PATH: `${bin}:${at.runner.env().PATH}` })
+    let printed = ''
+    child.stdout?.on('data', text => {
+      printed += text
+    })
+    while (!(await readFile(pidFile, 'utf8').catch(() => ''))) await sleep(20)
+    child.kill('SIGTERM')
+    expect(await ended(child)).toBe(1)
+    expect(printed).toContain('EKS003')
+    expect(await readdir(at.runner.temp)).not.toContain('cancelled')
+    const pid = Number(await readFile(pidFile, 'utf8'))
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  },
+  PATIENCE,
+)
 
 test('killed at a hundred moments, it leaves the old file or the new one, and the next run goes on', async () => {
   const file = join(at.runner.temp, 'killed', 'config')

@@ -1,6 +1,7 @@
 import { AwsProblem } from '../aws/evidence.ts'
 import { BadInput } from '../inputs.ts'
 import { KubeProblem } from '../kube/evidence.ts'
+import { Cancelled } from '../run.ts'
 import { awsDiagnoses } from './aws.ts'
 import { apiDiagnoses, execDiagnoses, serverDiagnoses, verdictDiagnoses } from './cluster.ts'
 import type { About, Evidence, Failure } from './failure.ts'
@@ -47,8 +48,18 @@ export function stepFailures(error: unknown): Failure[] {
   return [unforeseen(error)]
 }
 
+function cancelled({ message }: Cancelled): Failure {
+  return {
+    code: 'EKS003',
+    cause: 'the step was cancelled',
+    evidence: [`the runner sent ${message}; nothing was written`],
+    cure: ['Run the job again.'],
+  }
+}
+
 /** A defect of this action: said as one, without a stack trace. */
 function unforeseen(error: unknown): Failure {
+  if (error instanceof Cancelled) return cancelled(error)
   return {
     code: 'EKS002',
     cause: 'this action met something that it does not know',

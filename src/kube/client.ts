@@ -75,6 +75,7 @@ export function openConnection(server: ApiServer, options: ConnectionOptions): C
         try {
           return await answered(await send, token, request, AbortSignal.any([signal, bound]))
         } catch (error) {
+          options.signal.throwIfAborted()
           // The handshake has a bound of its own, which began earlier.
           throw bound.aborted || isTimeout(error)
             ? timedOut(server, options, error)

@@ -22,18 +22,23 @@ type Kind = Evidence['kind']
 /** Kinds of evidence whose fields decide on the cause, and those that have a list among them. */
 const VARIANTS: Partial<Record<Kind, object[]>> = {
   'no-credentials': [{ tried: [] }],
-  'credentials-refused': [{ accessKeyId: 'AKIA' }, {}],
+  'credentials-refused': [{ accessKeyId: 'AKIA' }, { wanted: 'role' }, {}],
+  unreachable: [{ code: 'SELF_SIGNED_CERT_IN_CHAIN' }, {}],
+  'unexpected-answer': [{ status: 200 }, { status: 503 }],
   refused: [
     { code: 'AccessDeniedException' },
     { code: 'ResourceNotFoundException' },
     { code: 'ThrottlingException' },
-    { asked: 'sts:AssumeRole', resource: 'ROLE' },
+    { asked: 'sts:AssumeRole', resource: 'ROLE', code: 'AccessDenied' },
     {},
   ],
   'server-unreachable': [
     { code: 'ENOTFOUND' },
     { code: 'ECONNREFUSED' },
     { code: 'SELF_SIGNED_CERT_IN_CHAIN' },
+    { code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+    { code: 'CERT_HAS_EXPIRED' },
+    { code: 'CERT_NOT_YET_VALID' },
     {},
   ],
   'groups-differ': [{ expected: [], found: [] }],

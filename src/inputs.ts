@@ -26,7 +26,7 @@ export interface Inputs {
   timeoutSeconds: number
   cleanup: boolean
   summary: boolean
-  /** AWS_PROFILE, where it is set: the exec block hands it on. */
+  /** The profile that the environment names, in the AWS CLI's order: the exec block hands it on as AWS_PROFILE. */
   profile: string | undefined
 }
 
@@ -88,7 +88,7 @@ export function readInputs(env: Env): Inputs {
     timeoutSeconds: reader.seconds('timeout', 30),
     cleanup: reader.flag('cleanup', true),
     summary: reader.flag('summary', true),
-    profile: env.AWS_PROFILE || undefined,
+    profile: env.AWS_DEFAULT_PROFILE || env.AWS_PROFILE || undefined,
   }
   if (reader.mistakes.length > 0) throw new BadInput(reader.mistakes)
   return inputs
@@ -227,7 +227,7 @@ class Reader {
     const url = URL.parse(text)
     const accepted = 'http://HOST:PORT or https://HOST:PORT'
     if (!url?.hostname || !['http:', 'https:'].includes(url.protocol)) {
-      this.#wrong(name, `"${text}" is no URL of an HTTP proxy`, accepted)
+      this.#wrong(name, `"${text.replace(/[^/]*@/, '***@')}" is no URL of an HTTP proxy`, accepted)
     } else if (url.username || url.password) {
       this.#wrong(name, 'it holds a user or password, which would be a secret in the kubeconfig', accepted)
     }

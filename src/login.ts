@@ -17,13 +17,17 @@ const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Cancelled(signal)))
 
+let summary = true
 try {
-  await login(readInputs(process.env))
+  const inputs = readInputs(process.env)
+  summary = inputs.summary
+  await login(inputs)
 } catch (error) {
-  await publish(failed([], stepFailures(error), watch), null, { summary: true })
+  await publish(failed([], stepFailures(error), watch), null, { summary })
 } finally {
-  // Ends whatever a failure left under way.
+  // Ends whatever a failure left under way, and waits for none of it.
   stop.abort()
+  process.stdout.write('', () => process.exit())
 }
 
 async function login(inputs: Inputs): Promise<void> {
@@ -41,6 +45,7 @@ async function login(inputs: Inputs): Promise<void> {
   const found = proofs.flatMap(proof => proof.report ?? [])
   if (failures.length > 0) return publish(failed(found, failures, watch), null, inputs)
 
+  stop.signal.throwIfAborted()
   const entries = uniqueContexts(proofs.flatMap(proof => proof.entry ?? []))
   const { text, warnings } = await watch.time('write kubeconfig', write(inputs, entries))
   const clusters = found.map((report, index) => ({

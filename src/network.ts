@@ -21,19 +21,21 @@ export class ProxyRefusal extends Error {
 }
 
 /**
- * The proxy that the environment names for an https URL (HTTPS_PROXY, ALL_PROXY, NO_PROXY, either case), or null.
+ * The proxy that the environment names for an https URL (HTTPS_PROXY and NO_PROXY, either case), or null. ALL_PROXY is
+ * none: neither the AWS CLI nor kubectl reads it, and what is proven here must be the way that they take.
  */
 export function environmentProxy(url: string): URL | null {
-  if (!getProxyForUrl(url)) return null
-  const { https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = process.env
-  const proxy = https_proxy || HTTPS_PROXY || all_proxy || ALL_PROXY || ''
+  const { https_proxy, HTTPS_PROXY } = process.env
+  const proxy = https_proxy || HTTPS_PROXY
+  if (!proxy || !getProxyForUrl(url)) return null
   // Without a scheme, kubectl and the AWS CLI speak HTTP to it; the package would have given it the URL's own.
   return new URL(proxy.includes('://') ? proxy : `http://${proxy}`)
 }
 
 /**
  * A raw connection to `host:port` through an HTTP proxy's CONNECT (RFC 9110, 9.3.6).
- * Rejects with ProxyRefusal when the proxy answers anything but 200, and with the socket's own error otherwise.
+ * Rejects with ProxyRefusal when the proxy answers anything but 200, and otherwise with the socket's own error, which
+ * then names the proxy in `proxy`.
  */
 export function tunnel(proxy: URL, host: string, port: number, signal?: AbortSignal): Promise<Socket> {
   const target = `${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -53,7 +55,7 @@ export function tunnel(proxy: URL, host: string, port: number, signal?: AbortSig
       socket.destroy()
       reject(new ProxyRefusal(proxy.origin, target, answer.statusCode ?? 0))
     })
-    connecting.once('error', reject)
+    connecting.once('error', error => reject(Object.assign(error, { proxy: proxy.origin })))
     connecting.end()
   })
 }
@@ -64,37 +66,43 @@ function proxyAuthorization(proxy: URL): Record<string, string> {
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-/** An agent whose connections all go through the proxy. */
-class TunnelAgent extends Agent {
-  readonly #proxy: URL
-
-  constructor(proxy: URL, options: ConnectionOptions) {
-    super({ ...options, keepAlive: true })
-    this.#proxy = proxy
-  }
+/** An agent whose connections go through the proxy that the environment names for their host, if it names one. */
+class ProxyAgent extends Agent {
+  readonly #closing = new AbortController()
 
   override createConnection(
     options: ConnectionOptions,
     created?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     const host = String(options.host)
-    tunnel(this.#proxy, host, Number(options.port)).then(
-      socket => created?.(null, connectTls({ ...options, socket, servername: options.servername ?? host })),
+    const open = async () => {
+      const proxy = environmentProxy(`https://${host.includes(':') ? `[${host}]` : host}:${options.port}`)
+      const servername = options.servername ?? host
+      if (!proxy) return connectTls({ ...options, servername })
+      const socket = await tunnel(proxy, host, Number(options.port), this.#closing.signal)
+      return connectTls({ ...options, socket, servername })
+    }
+    open().then(
+      socket => created?.(null, socket),
       // Node's own type asks for a stream beside the error.
       error => created?.(error, undefined as never),
     )
   }
+
+  /** A proxy that has not answered yet is no socket of the agent's. */
+  override destroy(): void {
+    this.#closing.abort()
+    super.destroy()
+  }
 }
 
 /**
- * The HTTPS agent for calls to AWS: through the environment's proxy for `url`, trusting AWS_CA_BUNDLE in place
- * of the built-in roots where it is set, as the AWS CLI does.
+ * The HTTPS agent for calls to AWS: through the environment's proxy, trusting AWS_CA_BUNDLE in place of the built-in
+ * roots where it is set, as the AWS CLI does.
  *
- * @param url the endpoint that will be asked; only its scheme, host and port matter
  * @throws Error when the file that AWS_CA_BUNDLE names cannot be read
  */
-export function awsAgent(url: string, env: NodeJS.ProcessEnv): Agent {
+export function awsAgent(env: NodeJS.ProcessEnv): Agent {
   const ca = env.AWS_CA_BUNDLE ? { ca: readFileSync(env.AWS_CA_BUNDLE) } : {}
-  const proxy = environmentProxy(url)
-  return proxy ? new TunnelAgent(proxy, ca) : new Agent({ ...ca, keepAlive: true })
+  return new ProxyAgent({ ...ca, keepAlive: true })
 }

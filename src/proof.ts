@@ -1,5 +1,6 @@
 import { assumeRole } from './aws/assume-role.ts'
 import { whoSigns } from './aws/caller.ts'
+import { within } from './aws/calls.ts'
 import { type Cluster, describeCluster } from './aws/cluster.ts'
 import { type Credentials, findCredentials } from './aws/credentials.ts'
 import type { Target } from './aws/target.ts'
@@ -38,10 +39,10 @@ export async function prove(
   run: Run,
   early: Promise<ExecCredential>,
 ): Promise<Proof> {
-  const about: About = { cluster: target.name, region: target.region }
+  const { name: cluster, region, arn } = target
+  const about: About = { cluster, region, ...(arn ? { arn } : {}) }
   try {
     const obtained = await obtain(target, inputs, run, early)
-    about.arn = obtained.cluster.arn
     about.authenticationMode = obtained.cluster.authenticationMode
     const asked = await ask(obtained, inputs, run).catch(async error => {
       if (isUnauthorized(error))
@@ -71,7 +72,12 @@ async function obtain(
   early: Promise<ExecCredential>,
 ): Promise<Obtained> {
   const time = <T>(name: string, work: Promise<T>) => run.time(name, work, target.name)
-  const find = () => findCredentials(inputs.credentialSource, run.env, target.region)
+  const find = () =>
+    within(
+      'the search for credentials',
+      run,
+      findCredentials(inputs.credentialSource, run.env, target.region),
+    )
   const credentials = await time('credentials', find())
   await run.mask([credentials.identity.secretAccessKey, credentials.identity.sessionToken])
   const cluster = await time('describe cluster', describe(target, credentials, inputs, run))

@@ -161,12 +161,21 @@ describe('DescribeCluster', () => {
   })
 
   test.each([
-    ['is throttled', { kind: 'throttle' }],
-    ['fails', { kind: 'server-error', status: 503 }],
-    ['is slow', { kind: 'slow', milliseconds: 20_000 }],
-  ] as const)('that %s for longer than there is time is out of time', async (_what, fault) => {
+    ['is throttled', { kind: 'throttle' }, 429],
+    ['fails', { kind: 'server-error', status: 503 }, 503],
+  ] as const)(
+    'that %s for longer than there is time is told by its last answer',
+    async (_what, fault, status) => {
+      put()
+      stage.aws.fail({ service: 'eks' }, fault)
+      const evidence = await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling(1)))
+      expect(evidence).toMatchObject({ kind: 'refused', asked: 'eks:DescribeCluster', status })
+    },
+  )
+
+  test('that is slow for longer than there is time is out of time', async () => {
     put()
-    stage.aws.fail({ service: 'eks' }, fault)
+    stage.aws.fail({ service: 'eks' }, { kind: 'slow', milliseconds: 20_000 })
     const evidence = await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling(1)))
     expect(evidence).toMatchObject({ kind: 'timed-out', asked: 'eks:DescribeCluster', seconds: 1 })
   })

@@ -51,7 +51,7 @@ const CASES: [Evidence, string, RegExp[]][] = [
     [/Put the profile ci in order/],
   ],
   [keys('AKIAX'), 'EKS103', [/long-lived/, /profile ci/, /credential-source: any/]],
-  [keys('ASIAX'), 'EKS103', [/another source/, /credential-source: role/]],
+  [keys('ASIAX'), 'EKS103', [/without their session token/]],
   [{ kind: 'credentials-expired', source: 's', expiration: '2020' }, 'EKS104', [/expired at 2020/, /clock/]],
   [
     refused('AccessDeniedException'),
@@ -92,7 +92,8 @@ const CASES: [Evidence, string, RegExp[]][] = [
   [unreachable('ECONNREFUSED'), 'EKS303', [/refused/]],
   [unreachable('UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'Corp CA'), 'EKS304', [/signed by Corp CA/, /TLS/]],
   [unreachable('SELF_SIGNED_CERT_IN_CHAIN'), 'EKS304', [/not signed by the CA/]],
-  [unreachable('ERR_TLS_CERT_ALTNAME_INVALID'), 'EKS304', [/certificate/]],
+  [unreachable('ERR_TLS_CERT_ALTNAME_INVALID'), 'EKS307', [/another name/]],
+  [unreachable('CERT_HAS_EXPIRED'), 'EKS307', [/expired/]],
   [
     { kind: 'proxy-refused', server: 's', proxy: 'http://p', status: 403 },
     'EKS305',

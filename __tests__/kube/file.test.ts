@@ -96,7 +96,7 @@ describe('the file', () => {
         created: true,
         createdFolder: false,
         entries: [entry('demo')],
-        previousContext: null,
+        before: { current: null, names: [] },
       })
       await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' })
     })
@@ -198,7 +198,7 @@ describe('a symlink', () => {
       created: true,
       createdFolder: true,
       entries: [entry('demo')],
-      previousContext: null,
+      before: { current: null, names: [] },
     }
     expect(await evidenceOf(undoKubeconfig(undo, 1))).toEqual(evidence)
     expect(await readFile(join(folder, 'outside'), 'utf8')).toBe(OTHERS)

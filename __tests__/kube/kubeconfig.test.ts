@@ -7,7 +7,7 @@ import { load } from 'js-yaml'
 import { parse } from 'yaml'
 import { KubeProblem } from '../../src/kube/evidence.ts'
 import {
-  currentContext,
+  contextsOf,
   type KubeconfigEntry,
   merge,
   uniqueContexts,
@@ -30,12 +30,17 @@ function entry(name: string, changes: Partial<KubeconfigEntry> = {}): Kubeconfig
   return { context: name, cluster: { ...cluster, name }, user: { ...user, name }, ...changes }
 }
 
-const undo = (entries: KubeconfigEntry[], changes: { created?: boolean; previousContext?: string } = {}) => ({
+interface Before {
+  created?: boolean
+  current?: string
+  names?: string[]
+}
+
+const undo = (entries: KubeconfigEntry[], { created = false, current, names = [] }: Before = {}) => ({
   file: FILE,
-  created: false,
+  created,
   entries,
-  previousContext: null,
-  ...changes,
+  before: { current: current ?? null, names },
 })
 
 /** A kubeconfig's value, as YAML 1.1 has it. */
@@ -45,7 +50,7 @@ async function refusal(text: string) {
   const error = await merge(FILE, text, [DEMO]).catch(error => error)
   expect(error).toBeInstanceOf(KubeProblem)
   // What is refused when it is written is refused when it is looked at first, too.
-  await expect(currentContext(FILE, text)).rejects.toMatchObject({ evidence: error.evidence })
+  await expect(contextsOf(FILE, text)).rejects.toMatchObject({ evidence: error.evidence })
   return error.evidence
 }
 
@@ -275,7 +280,7 @@ describe('what is no kubeconfig is refused', () => {
 describe('unmerge', () => {
   test('gives back a kubeconfig of others, comments and all', async () => {
     const merged = await merge(FILE, OTHERS, [DEMO, entry('two')])
-    const back = await unmerge(merged, undo([DEMO, entry('two')], { previousContext: 'other' }))
+    const back = await unmerge(merged, undo([DEMO, entry('two')], { current: 'other' }))
     expect(contentOf(back)).toEqual(contentOf(OTHERS))
     for (const comment of OTHERS.match(/#.*/g) ?? []) expect(back).toContain(comment)
   })
@@ -331,11 +336,9 @@ describe('unmerge', () => {
   test.each([
     ['the one before, while it is there', 'other', 'other'],
     ['none, when the one before has gone', 'gone', ''],
-  ])('the current context is %s', async (_what, previousContext, expected) => {
+  ])('the current context is %s', async (_what, current, expected) => {
     const merged = await merge(FILE, OTHERS, [DEMO])
-    expect(contentOf(await unmerge(merged, undo([DEMO], { previousContext })))['current-context']).toBe(
-      expected,
-    )
+    expect(contentOf(await unmerge(merged, undo([DEMO], { current })))['current-context']).toBe(expected)
   })
 
   test('a current context that somebody chose since stays', async () => {
@@ -343,15 +346,15 @@ describe('unmerge', () => {
       'current-context: demo',
       'current-context: mine',
     )
-    const back = await unmerge(merged, undo([DEMO], { previousContext: 'other' }))
+    const back = await unmerge(merged, undo([DEMO], { current: 'other' }))
     expect(contentOf(back)['current-context']).toBe('mine')
   })
 })
 
 test('the current context is known, or null', async () => {
-  expect(await currentContext(FILE, OTHERS)).toBe('other')
-  expect(await currentContext(FILE, 'kind: Config\ncurrent-context: ""\n')).toBeNull()
-  expect(await currentContext(FILE, null)).toBeNull()
+  expect(await contextsOf(FILE, OTHERS)).toMatchObject({ current: 'other' })
+  expect(await contextsOf(FILE, 'kind: Config\ncurrent-context: ""\n')).toEqual({ current: null, names: [] })
+  expect(await contextsOf(FILE, null)).toEqual({ current: null, names: [] })
 })
 
 test('contexts that would share a name are named by their clusters, and others not', () => {
@@ -517,4 +520,19 @@ test('merge and then unmerge gives an equivalent kubeconfig', async () => {
     }),
     { numRuns: 100 },
   )
+})
+
+test('a context of a name that was there before stays, and the one that was current is so again', async () => {
+  const text = await merge(FILE, OTHERS, [DEMO])
+  const before = await contextsOf(FILE, text)
+  const again = await merge(FILE, text, [DEMO])
+  const back = await unmerge(again, undo([DEMO], { current: 'other', names: before.names }))
+  expect(contentOf(back)).toEqual({ ...contentOf(again), 'current-context': 'other' })
+})
+
+test('a user that authenticates in another way is not replaced', async () => {
+  const text = `kind: Config\nusers:\n- {name: ${DEMO.user.name}, user: {client-key-data: a2V5}}\n`
+  await expect(merge(FILE, text, [DEMO])).rejects.toMatchObject({
+    evidence: { kind: 'kubeconfig-unexpected' },
+  })
 })

@@ -1,7 +1,7 @@
 import { createAuthority } from '../../lab/certificates.ts'
 import { KubeProblem } from '../../src/kube/evidence.ts'
 import { type KubeconfigEntry, merge } from '../../src/kube/kubeconfig.ts'
-import { findSecrets, scanKubeconfig } from '../../src/kube/secrets.ts'
+import { findSecrets, redact, scanKubeconfig } from '../../src/kube/secrets.ts'
 
 const ENTRY: KubeconfigEntry = {
   context: 'demo',
@@ -118,4 +118,18 @@ test('a secret that others have in the file is told, and no refusal', async () =
   expect(await scanKubeconfig('/k', text, [ENTRY])).toEqual([
     '/k held a secret before this login: the field token, of user theirs',
   ])
+})
+
+test.each([
+  ['token k8s-aws-v1.aHR0cHM6Ly9zdHMu and more', 'token k8s-aws-v1.*** and more'],
+  [
+    'GET https://sts/?X-Amz-Security-Token=abc%2F&X-Amz-Signature=0a1b HTTP',
+    'GET https://sts/?X-Amz-Security-Token=***&X-Amz-Signature=*** HTTP',
+  ],
+  ['+ AWS_SECRET_ACCESS_KEY=abc/def aws', '+ AWS_SECRET_ACCESS_KEY=*** aws'],
+  ['{"SecretAccessKey": "abc def", "a": 1}', '{"SecretAccessKey": ***, "a": 1}'],
+  ['proxy http://user:hunter2@proxy:3128 refused', 'proxy http://user:***@proxy:3128 refused'],
+  ['Unable to locate credentials', 'Unable to locate credentials'],
+])('what a program says is told without its secrets: %s', (text, safe) => {
+  expect(redact(text)).toBe(safe)
 })

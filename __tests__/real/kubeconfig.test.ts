@@ -112,6 +112,32 @@ test(
   PATIENCE,
 )
 
+test(
+  'a context that was there before is still there after the job, and current again is what was current',
+  async () => {
+    const file = join(at.runner.workspace, 'config')
+    const own = [
+      'eks',
+      'update-kubeconfig',
+      '--name',
+      'demo',
+      '--region',
+      at.cluster.region,
+      '--kubeconfig',
+      file,
+    ]
+    expect(await at.runner.step('aws', [...own, '--alias', 'demo'])).toMatchObject({ code: 0 })
+    expect(await at.runner.step('aws', [...own, '--alias', 'mine'])).toMatchObject({ code: 0 })
+    expect(await at.login({ kubeconfig: file })).toMatchObject({ code: 0 })
+    await at.runner.finish()
+    const left = load(await readFile(file, 'utf8')) as Kubeconfig
+    expect(left.contexts).toMatchObject([{ name: 'demo' }, { name: 'mine' }])
+    expect(left['current-context']).toBe('mine')
+    expect(await at.runner.step('kubectl', ['get', 'ns', '--kubeconfig', file])).toMatchObject({ code: 0 })
+  },
+  PATIENCE,
+)
+
 /** A file system of its own in the runner's workspace, with the options given. Taken away with `umount`. */
 async function mounted(options: string): Promise<{ folder: string; umount(): void }> {
   const folder = join(at.runner.workspace, 'mnt')

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expectFailure, PATIENCE, scenario } from './scenario.ts'
 
@@ -117,6 +119,21 @@ test(
 )
 
 test(
+  'a proxy that never answers ends the step, too',
+  async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${port}`, AWS_ENDPOINT_URL_EKS: '' }
+    const login = await at.login({ timeout: '2' }, { env })
+    await expectFailure(login, at.runner, ['EKS209'])
+    expect(login.timedOut).toBe(false)
+    silent.close()
+  },
+  PATIENCE,
+)
+
+test(
   'assume-role-arn describes the cluster across accounts, and the token is still the runner\u2019s own',
   async () => {
     const { identities } = at.lab.aws
@@ -208,7 +225,9 @@ test(
     const aws = async (script: string) =>
       writeFile(join(bin, 'aws'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
     const env = { PATH: `${bin}:/usr/bin:/bin` }
-    await aws('echo "Unable to locate credentials" >&2; exit 253')
+    await aws(
+      'echo "Unable to locate credentials" >&2; echo " ::set-output name=context::evil" >&2; exit 253',
+    )
     const failed = await at.login({}, { env })
     await expectFailure(failed, at.runner, ['EKS402'])
     expect(failed.log).toContain('Unable to locate credentials')

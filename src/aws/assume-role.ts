@@ -1,4 +1,4 @@
-import { ask, type CallOptions, clientSettings } from './calls.ts'
+import { ask, type CallOptions, clientSettings, endpointOf } from './calls.ts'
 import type { Credentials } from './credentials.ts'
 
 /**
@@ -15,12 +15,12 @@ export async function assumeRole(
   sessionName: string,
   options: CallOptions,
 ): Promise<Credentials> {
-  const host = `sts.${region}.amazonaws.com`
+  const settings = await clientSettings(options)
   const { AssumeRoleCommand, STSClient } = await import('./sdk-sts.ts')
-  const client = new STSClient({ region, credentials: identity, ...(await clientSettings(host, options)) })
+  const client = new STSClient({ region, credentials: identity, ...settings })
   try {
-    const endpoint = options.env.AWS_ENDPOINT_URL_STS ?? host
-    const { Credentials } = await ask('sts:AssumeRole', roleArn, endpoint, options, bound =>
+    const endpoint = endpointOf('STS', region, options.env)
+    const { Credentials } = await ask('sts:AssumeRole', roleArn, endpoint, options, settings, bound =>
       client.send(new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: sessionName }), bound),
     )
     const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '', Expiration } = Credentials ?? {}

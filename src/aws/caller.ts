@@ -1,5 +1,5 @@
 import { roleOfSession } from './arn.ts'
-import { ask, type CallOptions, clientSettings } from './calls.ts'
+import { ask, type CallOptions, clientSettings, endpointOf } from './calls.ts'
 import type { Credentials } from './credentials.ts'
 
 /**
@@ -13,13 +13,18 @@ export async function whoSigns(
   region: string,
   options: CallOptions,
 ): Promise<string> {
-  const host = `sts.${region}.amazonaws.com`
+  const settings = await clientSettings(options)
   const { GetCallerIdentityCommand, STSClient } = await import('./sdk-sts.ts')
-  const client = new STSClient({ region, credentials: identity, ...(await clientSettings(host, options)) })
+  const client = new STSClient({ region, credentials: identity, ...settings })
   try {
-    const endpoint = options.env.AWS_ENDPOINT_URL_STS ?? host
-    const { Arn = '' } = await ask('sts:GetCallerIdentity', 'the credentials', endpoint, options, bound =>
-      client.send(new GetCallerIdentityCommand({}), bound),
+    const endpoint = endpointOf('STS', region, options.env)
+    const { Arn = '' } = await ask(
+      'sts:GetCallerIdentity',
+      'the credentials',
+      endpoint,
+      options,
+      settings,
+      bound => client.send(new GetCallerIdentityCommand({}), bound),
     )
     return roleOfSession(Arn) ?? Arn
   } finally {

@@ -1,4 +1,4 @@
-import { ask, type CallOptions, clientSettings } from './calls.ts'
+import { ask, type CallOptions, clientSettings, endpointOf } from './calls.ts'
 import type { Credentials } from './credentials.ts'
 import { AwsProblem } from './evidence.ts'
 import type { Target } from './target.ts'
@@ -31,20 +31,21 @@ export async function describeCluster(
   { identity }: Credentials,
   options: CallOptions,
 ): Promise<Cluster> {
-  const host = `eks.${target.region}.amazonaws.com`
+  const settings = await clientSettings(options)
   const { EKSClient, DescribeClusterCommand } = await import('./sdk.ts')
   const client = new EKSClient({
     region: target.region,
     credentials: identity,
-    ...(await clientSettings(host, options)),
+    ...settings,
   })
   const resource = target.arn ?? target.name
   try {
     const { cluster } = await ask(
       'eks:DescribeCluster',
       resource,
-      options.env.AWS_ENDPOINT_URL_EKS ?? host,
+      endpointOf('EKS', target.region, options.env),
       options,
+      settings,
       bound => client.send(new DescribeClusterCommand({ name: target.name }), bound),
     )
     return usable(target, cluster ?? {})

@@ -1,5 +1,5 @@
 import type { AwsCredentialIdentity } from '@smithy/types'
-import { awsAgent } from '../network.ts'
+import { trustedAgent } from './calls.ts'
 import type { CredentialSource } from './credential-source.ts'
 import { AwsProblem } from './evidence.ts'
 
@@ -96,7 +96,7 @@ const CREDENTIAL_KEYS = [
 ]
 
 const fromContainer: Link = env => {
-  const uri = env.AWS_CONTAINER_CREDENTIALS_FULL_URI || env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+  const uri = env.AWS_CONTAINER_CREDENTIALS_RELATIVE_URI || env.AWS_CONTAINER_CREDENTIALS_FULL_URI
   if (!uri) return null
   return obtain(`container credentials (${uri})`, async () => {
     const { fromHttp } = await import('@aws-sdk/credential-provider-http')
@@ -127,12 +127,14 @@ async function fromProfile(
   region: string,
   speaks: (profile: Record<string, string | undefined>) => boolean,
 ): Promise<Credentials | null> {
-  const name = env.AWS_PROFILE || env.AWS_DEFAULT_PROFILE || 'default'
+  // The CLI's order (botocore, configprovider.py), which is not the SDK's.
+  const name = env.AWS_DEFAULT_PROFILE || env.AWS_PROFILE || 'default'
   const source = `profile ${name}`
   const { parseKnownFiles } = await import('@smithy/core/config')
   const profile = (await parseKnownFiles({ profile: name }))[name]
-  if (!profile && env.AWS_PROFILE) {
-    const message = `AWS_PROFILE names ${name}, which is in none of the AWS config files`
+  const variable = env.AWS_DEFAULT_PROFILE ? 'AWS_DEFAULT_PROFILE' : env.AWS_PROFILE ? 'AWS_PROFILE' : null
+  if (!profile && variable) {
+    const message = `${variable} names ${name}, which is in none of the AWS config files`
     throw new AwsProblem({ kind: 'credentials-failed', source, message })
   }
   if (!profile || !speaks(profile)) return null
@@ -147,12 +149,17 @@ async function obtain(source: string, provide: () => Promise<AwsCredentialIdenti
     return { source, shared: source === INSTANCE_ROLE, identity: await provide() }
   } catch (cause) {
     if (cause instanceof AwsProblem) throw cause
-    throw new AwsProblem({ kind: 'credentials-failed', source, message: (cause as Error).message }, { cause })
+    const { message } = cause as Error
+    // The SDK quotes the whole command line of a credential_process, and what it printed.
+    const told = message.startsWith('Command failed') ? 'its credential_process failed' : message
+    throw new AwsProblem({ kind: 'credentials-failed', source, message: told }, { cause })
   }
 }
 
 async function stsConfig(env: Env, region: string) {
   const { NodeHttpHandler } = await import('./sdk.ts')
-  const httpsAgent = awsAgent(`https://sts.${region}.amazonaws.com`, env)
-  return { region, requestHandler: new NodeHttpHandler({ httpsAgent }) }
+  return {
+    region,
+    requestHandler: new NodeHttpHandler({ httpsAgent: trustedAgent(env), connectionTimeout: 5000 }),
+  }
 }

@@ -7,6 +7,7 @@ export type AwsEvidence =
   | { kind: 'credentials-expired'; source: string; expiration: string }
   | { kind: 'refused'; asked: string; resource: string; code: string; status: number; message: string }
   | { kind: 'unreachable'; asked: string; endpoint: string; code: string; message: string }
+  | { kind: 'ca-bundle-unreadable'; file: string; message: string }
   | { kind: 'timed-out'; asked: string; endpoint: string; seconds: number }
   | { kind: 'wrong-account'; asked: string; found: string }
   | { kind: 'cluster-not-ready'; cluster: string; status: string }

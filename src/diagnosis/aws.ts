@@ -28,17 +28,7 @@ export const awsDiagnoses: Diagnoses<AwsEvidence> = {
         ? ATTACH_ROLE
         : [`Put the ${source} in order, or take it away so that the instance role is used.`],
   }),
-  'credentials-refused': ({ wanted, source, accessKeyId }) => ({
-    code: 'EKS103',
-    cause: isLongLived(accessKeyId)
-      ? `long-lived user keys come first (${source}), where a role was asked for`
-      : `credentials of another source come first (${source}), where the instance role was asked for`,
-    evidence: [`credential-source is ${wanted}`, `access key ${accessKeyId}, from: ${source}`],
-    cure: [
-      `Take these credentials away from the job (${source}), so that the role of the runner is used.`,
-      `Or, if they are meant: credential-source: ${isLongLived(accessKeyId) ? 'any' : 'role'}`,
-    ],
-  }),
+  'credentials-refused': refusedCredentials,
   'credentials-expired': ({ source, expiration }) => ({
     code: 'EKS104',
     cause: `the AWS credentials of the ${source} have expired`,
@@ -46,11 +36,12 @@ export const awsDiagnoses: Diagnoses<AwsEvidence> = {
     cure: ['Renew the credentials before this step, and check that the clock of the runner is right.'],
   }),
   refused: refusedCall,
-  unreachable: ({ asked, endpoint, code, message }) => ({
-    code: 'EKS208',
-    cause: `${asked} had no answer: ${endpoint} cannot be reached`,
-    evidence: [`${endpoint}: ${code ? `${code}, ` : ''}${message}`],
-    cure: ['Give the runner a way there: a NAT gateway, a VPC endpoint for the service, or HTTPS_PROXY.'],
+  unreachable: unreachableService,
+  'ca-bundle-unreadable': ({ file, message }) => ({
+    code: 'EKS106',
+    cause: 'the file that AWS_CA_BUNDLE names cannot be read',
+    evidence: [`AWS_CA_BUNDLE is ${file}`, message],
+    cure: ['Set AWS_CA_BUNDLE to a PEM file that is there, or unset it.'],
   }),
   'timed-out': ({ asked, endpoint, seconds }) => ({
     code: 'EKS209',
@@ -94,12 +85,51 @@ const ATTACH_ROLE = [
   'Attach an instance profile with a role to the instance, or give the pod a role (IRSA or EKS Pod Identity).',
 ]
 
+type RefusedCredentials = Extract<AwsEvidence, { kind: 'credentials-refused' }>
+
+function refusedCredentials({ wanted, source, accessKeyId }: RefusedCredentials): Omit<Failure, 'cluster'> {
+  const evidence = [`credential-source is ${wanted}`, `access key ${accessKeyId}, from: ${source}`]
+  const away = `Take these credentials away from the job (${source}), so that the role of the runner is used.`
+  if (isLongLived(accessKeyId)) {
+    const cause = `long-lived user keys come first (${source}), where a role was asked for`
+    return { code: 'EKS103', cause, evidence, cure: [away, 'Or, if they are meant: credential-source: any'] }
+  }
+  if (wanted === 'role') {
+    const cause = `temporary credentials (${source}) come without their session token`
+    return { code: 'EKS103', cause, evidence, cure: ['Set AWS_SESSION_TOKEN, too.', `Or: ${away}`] }
+  }
+  const cause = `credentials of another source come first (${source}), where the instance role was asked for`
+  return { code: 'EKS103', cause, evidence, cure: [away, 'Or, if they are meant: credential-source: role'] }
+}
+
+type Unreachable = Extract<AwsEvidence, { kind: 'unreachable' }>
+
+function unreachableService({ asked, endpoint, code, message }: Unreachable): Omit<Failure, 'cluster'> {
+  const evidence = [`${endpoint}: ${code ? `${code}, ` : ''}${message}`]
+  if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(code)) {
+    return {
+      code: 'EKS211',
+      cause: `${asked} had no answer that can be trusted: the certificate of ${endpoint} was refused`,
+      evidence,
+      cure: [
+        'Where a proxy opens TLS, set AWS_CA_BUNDLE to a PEM file with its CA; a ca_bundle of a profile is not read.',
+      ],
+    }
+  }
+  return {
+    code: 'EKS208',
+    cause: `${asked} had no answer: ${endpoint} cannot be reached`,
+    evidence,
+    cure: ['Give the runner a way there: a NAT gateway, a VPC endpoint for the service, or HTTPS_PROXY.'],
+  }
+}
+
 type Refused = Extract<AwsEvidence, { kind: 'refused' }>
 
 function refusedCall(evidence: Refused, about: About): Omit<Failure, 'cluster'> {
   const { asked, resource, code, status, message } = evidence
   const told = [`${asked} on ${resource} answered ${status} ${code}: ${message}`]
-  if (asked === 'sts:AssumeRole') {
+  if (asked === 'sts:AssumeRole' && code === 'AccessDenied') {
     return {
       code: 'EKS210',
       cause: `the role ${resource} may not be assumed`,
@@ -118,15 +148,15 @@ function refusedCall(evidence: Refused, about: About): Omit<Failure, 'cluster'> 
   if (code === 'ResourceNotFoundException') {
     return {
       code: 'EKS202',
-      cause: `there is no cluster ${about.cluster} in ${about.region}`,
+      cause: `there is no cluster ${about.cluster} in ${about.region}${about.arn ? ', in the account of the credentials' : ''}`,
       evidence: told,
       cure: [`Check name, region and account: aws eks list-clusters --region ${about.region}`],
     }
   }
-  if (/throttl|TooManyRequests/i.test(code)) {
+  if (/throttl|TooManyRequests/i.test(code) || status === 429) {
     return {
       code: 'EKS206',
-      cause: `${asked} was throttled for longer than timeout`,
+      cause: `${asked} was throttled until its retries or timeout ran out`,
       evidence: told,
       cure: ['Raise timeout, or let fewer jobs start at once.'],
     }
@@ -147,7 +177,7 @@ function describeCure({ cluster, region, arn }: About, message: string): string[
     arn ?? /on resource: (arn:\S+)/.exec(message)?.[1] ?? `arn:aws:eks:${region}:*:cluster/${cluster}`
   const statement = { Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: resource }
   return [
-    'Attach this policy to the role of the runner:',
+    'Attach this policy to the role that the message above names:',
     JSON.stringify({ Version: '2012-10-17', Statement: [statement] }, null, 2),
   ]
 }

@@ -3,7 +3,7 @@ import type { VerdictEvidence } from '../kube/verdict.ts'
 import type { About, Diagnoses, Failure } from './failure.ts'
 
 type Exec = Extract<KubeEvidence, { kind: `exec-${string}` }>
-type Server = Extract<KubeEvidence, { kind: `server-${string}` | 'proxy-refused' }>
+type Server = Extract<KubeEvidence, { kind: `server-${string}` | `proxy-${string}` }>
 
 /** The exec block: EKS4xx. */
 export const execDiagnoses: Diagnoses<Exec> = {
@@ -19,7 +19,7 @@ export const execDiagnoses: Diagnoses<Exec> = {
     code: 'EKS402',
     cause: 'the exec block\u2019s command failed',
     evidence: [
-      `${command}: ${signal ? `ended by ${signal}` : `exit code ${exitCode}`}`,
+      `${command}: ${signal ? `ended by ${signal}` : exitCode === null ? 'it could not be started' : `exit code ${exitCode}`}`,
       ...lastLines(stderr),
     ],
     cure: ['Run the command above on the runner, as the job\u2019s user; what it says names the cause.'],
@@ -55,6 +55,14 @@ export const serverDiagnoses: Diagnoses<Server> = {
       'Let the runner in on port 443 in the security group of the cluster, and check the public access CIDRs of its endpoint.',
     ],
   }),
+  'proxy-unreachable': ({ server, proxy, code, message }) => ({
+    code: 'EKS308',
+    cause: `the proxy ${proxy} on the way to the API server cannot be reached`,
+    evidence: [`${proxy}, for ${server}: ${code ? `${code}, ` : ''}${message}`],
+    cure: [
+      'Check proxy-url or HTTPS_PROXY, or name the API server in NO_PROXY if it can be reached directly.',
+    ],
+  }),
   'proxy-refused': ({ server, proxy, status }) => ({
     code: 'EKS305',
     cause: 'the proxy does not let us through to the API server',
@@ -65,7 +73,13 @@ export const serverDiagnoses: Diagnoses<Server> = {
   }),
 }
 
-const REFUSED_CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS_CERT_ALTNAME_INVALID/
+// Names of Node's errors (https://nodejs.org/api/tls.html#x509-certificate-error-codes).
+const FOREIGN_CERTIFICATE = /SELF_SIGNED|UNABLE_TO_|CERT_SIGNATURE|CERT_UNTRUSTED/
+const UNFIT_CERTIFICATE: Record<string, string> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: 'is for another name',
+  CERT_HAS_EXPIRED: 'has expired, or the clock here is wrong',
+  CERT_NOT_YET_VALID: 'is not valid yet, or the clock here is wrong',
+}
 
 type Unreachable = Extract<Server, { kind: 'server-unreachable' }>
 
@@ -87,7 +101,14 @@ function unreachable({ server, code, message, issuer }: Unreachable): Omit<Failu
     ]
     return { code: 'EKS303', cause: 'the API server refused the connection', evidence, cure }
   }
-  if (REFUSED_CERTIFICATES.test(code)) {
+  const unfit = UNFIT_CERTIFICATE[code]
+  if (unfit) {
+    const cure = [
+      'Check the clock of the runner, and whether the endpoint is the one that DescribeCluster gives.',
+    ]
+    return { code: 'EKS307', cause: `the certificate of the API server ${unfit}`, evidence, cure }
+  }
+  if (FOREIGN_CERTIFICATE.test(code)) {
     return {
       code: 'EKS304',
       cause: 'the certificate of the API server is not signed by the CA of the cluster',
@@ -119,14 +140,30 @@ export const apiDiagnoses: Diagnoses<ApiEvidence> = {
       'Give it back the default bindings system:discovery and system:basic-user, which let every authenticated user ask.',
     ],
   }),
-  'unexpected-answer': ({ path, status, message }) => ({
+  'unexpected-answer': unexpectedAnswer,
+}
+
+type Unexpected = Extract<ApiEvidence, { kind: 'unexpected-answer' }>
+
+function unexpectedAnswer({ path, status, message }: Unexpected): Omit<Failure, 'cluster'> {
+  if (status === 429 || status >= 500) {
+    return {
+      code: 'EKS606',
+      cause: `the API server answered ${status} until its retries or timeout ran out`,
+      evidence: [`${path} answered ${status}: ${message}`],
+      cure: [
+        'Look at the health and load of the control plane, raise timeout, or let fewer jobs start at once.',
+      ],
+    }
+  }
+  return {
     code: 'EKS605',
     cause: 'the API server answered with something else than what was asked for',
     evidence: [`${path} answered ${status}: ${message}`],
     cure: [
       'Check that the endpoint is the API server\u2019s own, without a proxy or load balancer that answers in its place.',
     ],
-  }),
+  }
 }
 
 /** The mapping that is missing, in the form that the cluster's authentication mode takes. */
@@ -167,7 +204,7 @@ export const verdictDiagnoses: Diagnoses<VerdictEvidence> = {
     cause: `the cluster could not decide whether the role may ${rule}`,
     evidence: [`SelfSubjectAccessReview of "${rule}": ${message}`, iAm(about)],
     cure: [
-      'Mend what the message names, such as a binding to a role that does not exist; until then a "no" proves nothing.',
+      'Mend what the message names, such as an authorization webhook that does not answer; until then a "no" proves nothing.',
     ],
   }),
   'rule-mistaken': ({ rule, problem }) => ({

@@ -22,8 +22,9 @@ export type Evidence = AwsEvidence | KubeEvidence | VerdictEvidence
 export interface About {
   cluster: string
   region: string
-  /** Once DescribeCluster has answered. */
+  /** Where the cluster was given by it. */
   arn?: string
+  /** Once DescribeCluster has answered. */
   authenticationMode?: string
   /** The role that the token was made with; known once somebody told. */
   roleArn?: string

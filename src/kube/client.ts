@@ -87,19 +87,26 @@ export function openConnection(server: ApiServer, options: ConnectionOptions): C
   }
 }
 
-/** Asks again what may pass by itself: 429, 5xx and connection resets, with backoff and jitter. Never a refusal. */
+/**
+ * Asks again what may pass by itself: 429, 5xx and connection resets, with backoff and jitter. Never a refusal. When the
+ * time is over amid that, the last answer is the answer.
+ */
 async function answered(transport: Transport, token: string, request: Request, signal: AbortSignal) {
+  let last: Answer | null = null
   for (let attempt = 0; ; attempt++) {
     let wait = backoff(attempt)
     try {
-      const answer = await transport.send(token, request, signal)
-      const passing = answer.status === 429 || answer.status >= 500
-      if (!passing || attempt === MAX_RETRIES) return answer
-      wait = Math.max(wait, answer.retryAfter * 1000)
+      last = await transport.send(token, request, signal)
+      const passing = last.status === 429 || last.status >= 500
+      if (!passing || attempt === MAX_RETRIES) return last
+      wait = Math.max(wait, last.retryAfter * 1000)
     } catch (error) {
+      if (last && signal.aborted) return last
       if (signal.aborted || attempt === MAX_RETRIES || !RESETS.has(codeOf(error))) throw error
     }
-    await sleep(wait, undefined, { signal })
+    const slept = await sleep(wait, true, { signal }).catch(() => false)
+    if (!slept && last) return last
+    signal.throwIfAborted()
   }
 }
 
@@ -353,7 +360,13 @@ function unreachable({ server }: ApiServer, cause: unknown): KubeProblem {
       { cause },
     )
   }
-  const { message, issuer } = cause as { message: string; issuer?: string }
+  const { message, issuer, proxy } = cause as { message: string; issuer?: string; proxy?: string }
+  if (proxy) {
+    return new KubeProblem(
+      { kind: 'proxy-unreachable', server, proxy, code: codeOf(cause), message },
+      { cause },
+    )
+  }
   const evidence = { kind: 'server-unreachable', server, code: codeOf(cause), message } as const
   return new KubeProblem(issuer ? { ...evidence, issuer } : evidence, { cause })
 }

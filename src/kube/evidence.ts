@@ -16,6 +16,7 @@ export type KubeEvidence =
   | { kind: 'exec-not-a-credential'; command: string; problem: string }
   | { kind: 'server-unreachable'; server: string; code: string; message: string; issuer?: string }
   | { kind: 'server-timed-out'; server: string; seconds: number }
+  | { kind: 'proxy-unreachable'; server: string; proxy: string; code: string; message: string }
   | { kind: 'proxy-refused'; server: string; proxy: string; status: number }
   | { kind: 'kubeconfig-unreadable'; file: string; code: string; message: string }
   | { kind: 'kubeconfig-corrupt'; file: string; line: number; column: number; message: string }

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { KubeProblem } from './evidence.ts'
+import { redact } from './secrets.ts'
 
 /** A user entry's `exec` of a kubeconfig (client.authentication.k8s.io/v1beta1). */
 export interface ExecConfig {
@@ -38,7 +41,8 @@ export async function runExec(
     throw new KubeProblem({ kind: 'exec-timed-out', command, seconds: timeoutSeconds })
   }
   signal.throwIfAborted()
-  if (ended.exitCode !== 0) throw new KubeProblem({ kind: 'exec-failed', command, ...ended })
+  if (ended.exitCode !== 0)
+    throw new KubeProblem({ kind: 'exec-failed', command, ...ended, stderr: redact(ended.stderr) })
   return readExecCredential(stdout, command)
 }
 
@@ -105,13 +109,18 @@ const EXEC_INFO = JSON.stringify({
 
 function notStarted(exec: ExecConfig, env: NodeJS.ProcessEnv, cause: NodeJS.ErrnoException): KubeProblem {
   const { command } = exec
-  if (cause.code === 'ENOENT') {
+  const found = onPath(command, env)
+  if (cause.code === 'ENOENT' && !found) {
     return new KubeProblem({ kind: 'exec-not-found', command, path: env.PATH ?? '' }, { cause })
   }
-  return new KubeProblem(
-    { kind: 'exec-failed', command, exitCode: null, signal: null, stderr: cause.message },
-    { cause },
-  )
+  // A script is found, and its interpreter is not: the system has one word for both.
+  const stderr = found ? `${found} cannot be started: ${cause.message}` : cause.message
+  return new KubeProblem({ kind: 'exec-failed', command, exitCode: null, signal: null, stderr }, { cause })
+}
+
+function onPath(command: string, env: NodeJS.ProcessEnv): string | undefined {
+  const folders = command.includes('/') ? [''] : (env.PATH ?? '').split(delimiter)
+  return folders.map(folder => join(folder, command)).find(file => existsSync(file))
 }
 
 function readExecCredential(stdout: string, command: string): ExecCredential {

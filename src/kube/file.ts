@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { basename, dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { KubeProblem } from './evidence.ts'
-import { currentContext, type KubeconfigEntry, merge, type Undo, unmerge } from './kubeconfig.ts'
+import { contextsOf, type KubeconfigEntry, merge, type Undo, unmerge } from './kubeconfig.ts'
 import { withLock } from './lock.ts'
 
 /**
@@ -25,9 +25,9 @@ export async function writeKubeconfig(
     return withLock(target, timeoutSeconds, async () => {
       const before = await read(target)
       const after = await merge(file, before, entries)
-      const previousContext = await currentContext(file, before)
+      const contexts = await contextsOf(file, before)
       const created = before === null
-      await beforeCommit(after, { file, created, createdFolder, entries, previousContext })
+      await beforeCommit(after, { file, created, createdFolder, entries, before: contexts })
       await replace(target, after)
     })
   })
@@ -37,7 +37,7 @@ export async function writeKubeconfig(
 export async function checkKubeconfig(file: string): Promise<void> {
   await told(file, async () => {
     const text = await read(await resolveInside(file))
-    await currentContext(file, text)
+    await contextsOf(file, text)
   })
 }
 
@@ -94,10 +94,15 @@ async function resolveInside(file: string): Promise<string> {
   )
   if (!isLink) return target
   const real = await realpath(target).catch(() => null)
-  const inside = real !== null && !relative(folder, real).startsWith(`..${sep}`)
+  const inside = real !== null && isBelow(relative(folder, real))
   if (!inside)
     throw new KubeProblem({ kind: 'kubeconfig-symlink', file, target: real ?? 'a file that does not exist' })
   return real
+}
+
+/** Of a relative path: on Windows the one to another drive is absolute. */
+function isBelow(path: string): boolean {
+  return path !== '..' && !path.startsWith(`..${sep}`) && !isAbsolute(path)
 }
 
 async function replace(target: string, text: string): Promise<void> {

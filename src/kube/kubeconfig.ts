@@ -32,8 +32,14 @@ export interface Undo {
   /** Nor did its folder. */
   createdFolder: boolean
   entries: KubeconfigEntry[]
-  /** current-context as it was; null when there was none. */
-  previousContext: string | null
+  before: Contexts
+}
+
+/** The contexts of a kubeconfig. */
+export interface Contexts {
+  /** The current one; null when there is none. */
+  current: string | null
+  names: string[]
 }
 
 const SECTIONS = ['clusters', 'users', 'contexts'] as const
@@ -49,43 +55,41 @@ type Section = (typeof SECTIONS)[number]
 export async function merge(file: string, text: string | null, entries: KubeconfigEntry[]): Promise<string> {
   const document = await parse(file, text)
   for (const [section, items] of Object.entries(render(entries))) {
-    for (const item of items) put(document, section as Section, item)
+    for (const item of items) put(file, document, section as Section, item)
   }
   document.set('current-context', entries[0]?.context)
   return print(file, document)
 }
 
-/** The context that is current in a kubeconfig's text, or null. */
-export async function currentContext(file: string, text: string | null): Promise<string | null> {
-  const current = (await parse(file, text)).get('current-context')
-  return typeof current === 'string' && current !== '' ? current : null
+/** The contexts in a kubeconfig's text. */
+export async function contextsOf(file: string, text: string | null): Promise<Contexts> {
+  const document = await parse(file, text)
+  const current = document.get('current-context')
+  const names = sectionOf(document, 'contexts').items.map(item => String(item.get('name')))
+  return { current: typeof current === 'string' && current !== '' ? current : null, names }
 }
 
 /**
  * Takes a login's entries out of a kubeconfig's text again. An entry that somebody changed since is theirs, and
- * stays; so does a cluster or user that another context still uses.
+ * stays; so does a context of a name that was there before, and a cluster or user that a context still uses.
  *
  * @returns the text without them, or null when nothing but an empty kubeconfig would be left of a file that the
  *   login had created
  */
 export async function unmerge(
   text: string,
-  { file, created, entries, previousContext }: Omit<Undo, 'createdFolder'>,
+  { file, created, entries, before }: Omit<Undo, 'createdFolder'>,
 ): Promise<string | null> {
   const document = await parse(file, text)
   const ours = render(entries)
-  for (const item of ours.contexts) drop(document, 'contexts', item)
+  for (const item of ours.contexts) if (!before.names.includes(item.name)) drop(document, 'contexts', item)
   const used = namesInUse(document)
   for (const item of ours.clusters) if (!used.clusters.has(item.name)) drop(document, 'clusters', item)
   for (const item of ours.users) if (!used.users.has(item.name)) drop(document, 'users', item)
-  if (
-    ours.contexts.some(
-      ({ name }) => name === document.get('current-context') && !find(document, 'contexts', name),
-    )
-  ) {
-    const back =
-      previousContext !== null && find(document, 'contexts', previousContext) ? previousContext : ''
-    document.set('current-context', back)
+  const current = String(document.get('current-context'))
+  if (ours.contexts.some(({ name }) => name === current)) {
+    const back = [before.current, current].find(name => name !== null && find(document, 'contexts', name))
+    document.set('current-context', back ?? '')
   }
   const empty = SECTIONS.every(section => sectionOf(document, section).items.length === 0)
   return created && empty ? null : print(file, document)
@@ -199,10 +203,11 @@ function find(document: Document, section: Section, name: string): YAMLMap | und
   return sectionOf(document, section).items.find(item => item.get('name') === name)
 }
 
-function put(document: Document, section: Section, { name, ...value }: Item): void {
+function put(file: string, document: Document, section: Section, { name, ...value }: Item): void {
   const [[key, content] = ['', {}]] = Object.entries(value)
   const there = find(document, section, name)
   if (there) {
+    refuseOthersUser(file, document, section, there)
     there.set(key, document.createNode(content))
     return
   }
@@ -210,6 +215,15 @@ function put(document: Document, section: Section, { name, ...value }: Item): vo
   // An empty list is written `[]`; what is added to it shall not stand inside the brackets.
   if (list.items.length === 0) list.flow = (document.contents as YAMLMap).flow === true
   list.add(document.createNode({ [key]: content, name }) as YAMLMap)
+}
+
+/** A user that authenticates in another way cannot be brought back once it is replaced. */
+function refuseOthersUser(file: string, document: Document, section: Section, there: YAMLMap): void {
+  if (section !== 'users') return
+  const { name, user } = there.toJS(document)
+  if (user && Object.keys(user).some(key => key !== 'exec')) {
+    throw unexpected(file, `it has a user ${name} already, which is not an exec block's`)
+  }
 }
 
 /** Takes an item out when it still says what we wrote. */

@@ -14,6 +14,24 @@ const SECRET_TEXTS: [string, RegExp][] = [
   ['a URL with a password', /\/\/[^\s/:@]*:[^\s/@]+@/],
 ]
 
+/** Secrets in running text, whole: what `redact` takes out. */
+const SECRETS_IN_TEXT: [RegExp, string][] = [
+  [/k8s-aws-v1\.[\w-]+/g, 'k8s-aws-v1.***'],
+  [/(X-Amz-(?:Signature|Security-Token)=)[^&\s"']+/gi, '$1***'],
+  [/\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g, '***'],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g, '***'],
+  [/(\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1***@'],
+  [
+    /(\w*(?:secret|token|password|passwd|private_?key)\w*["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&]+)/gi,
+    '$1***',
+  ],
+]
+
+/** A text from a program that handles secrets, without any that has the form or the name of one. */
+export function redact(text: string): string {
+  return SECRETS_IN_TEXT.reduce((safe, [form, instead]) => safe.replace(form, instead), text)
+}
+
 // A file's name is none: AWS_WEB_IDENTITY_TOKEN_FILE tells where, not what.
 const SECRET_NAMES = /(?:secret|token|password|passwd|private_?key)(?!.*_FILE$)/i
 

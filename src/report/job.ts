@@ -1,5 +1,5 @@
 import type { Undo } from '../kube/kubeconfig.ts'
-import { failureGroup, failureTitle, type LogGroup, logGroups } from './log.ts'
+import { failureGroup, failureTitle, harmless, type LogGroup, logGroups } from './log.ts'
 import type { Report } from './report.ts'
 import { summaryMarkdown } from './summary.ts'
 
@@ -31,7 +31,7 @@ const UNDO = 'undo'
 /** One line of the log. */
 export async function say(line: string): Promise<void> {
   const { info } = await toolkit()
-  info(line)
+  info(harmless(line))
 }
 
 /** An annotation that fails nothing. */
@@ -58,20 +58,29 @@ export async function publish(
     // Not folded: what is wrong is what a reader came for.
     const { title, lines } = failureGroup(failure)
     core.error(failureTitle(failure))
-    core.info([title, ...lines].join('\n'))
+    core.info(harmless([title, ...lines].join('\n')))
   }
+  if (summary) await writeSummary(core, report)
   core.setOutput('report', report)
   if (report.result === 'success') exportLogin(core, report)
   else process.exitCode = core.ExitCode.Failure
+}
+
+/** A summary that cannot be written fails no login. */
+async function writeSummary(core: Toolkit, report: Report): Promise<void> {
   // A runner without summaries (an old GitHub Enterprise Server, another engine) sets no file for them.
-  if (summary && process.env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(summaryMarkdown(report)).write()
+  if (!process.env.GITHUB_STEP_SUMMARY) return
+  await core.summary
+    .addRaw(summaryMarkdown(report))
+    .write()
+    .catch((error: Error) => core.warning(`The job summary could not be written: ${error.message}`))
 }
 
 type Toolkit = Awaited<ReturnType<typeof toolkit>>
 
 function print(core: Toolkit, { title, lines }: LogGroup): void {
   core.startGroup(title)
-  core.info(lines.join('\n'))
+  core.info(harmless(lines.join('\n')))
   core.endGroup()
 }
 

@@ -73,3 +73,11 @@ export function failureTitle({ code, cluster, cause }: Pick<Failure, 'code' | 'c
 function indented(paragraphs: string[]): string[] {
   return paragraphs.flatMap(paragraph => paragraph.split('\n')).map(line => `  ${line}`)
 }
+
+/**
+ * A text from outside, in which the runner finds no command: it looks for `::` behind leading blanks, and for the older
+ * `##[` anywhere in a line (actions/runner, ActionCommand.cs).
+ */
+export function harmless(text: string): string {
+  return text.replace(/^([\s\u0085]*)::/gm, '$1: :').replaceAll('##[', '## [')
+}

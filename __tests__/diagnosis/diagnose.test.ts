@@ -242,3 +242,11 @@ describe('an error', () => {
     ])
   })
 })
+
+test('a user, whose keys were asked for, is mapped as a user', () => {
+  const about = { ...ABOUT, authenticationMode: 'CONFIG_MAP', roleArn: 'arn:aws:iam::111122223333:user/ci' }
+  const cure = diagnose(api('unauthorized'), about).cure.join('\n')
+  expect(cure).toContain('mapUsers')
+  expect(cure).toContain('- userarn: arn:aws:iam::111122223333:user/ci')
+  expect(cure).not.toContain('rolearn')
+})

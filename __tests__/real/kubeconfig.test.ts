@@ -113,6 +113,34 @@ test(
 )
 
 test(
+  'any alias comes out of kubectl as it went in',
+  async () => {
+    const aliases = [
+      'on',
+      '1e3',
+      '0o14',
+      '012',
+      'null',
+      '~',
+      'a: b',
+      '#a',
+      "it's",
+      '日本\u2003x',
+      'a\u00a0b',
+      '{a}',
+      '12:30:00',
+    ]
+    for (const alias of aliases)
+      expect(await at.login({ alias })).toMatchObject({ code: 0, outputs: { context: alias } })
+    const { stdout } = await at.runner.step('kubectl', ['config', 'view', '-o', 'json'])
+    const config = JSON.parse(stdout) as { contexts: { name: string }[]; 'current-context': string }
+    expect(config.contexts.map(({ name }) => name).sort()).toEqual(aliases.toSorted())
+    expect(config['current-context']).toBe(aliases.at(-1))
+  },
+  PATIENCE,
+)
+
+test(
   'a context that was there before is still there after the job, and current again is what was current',
   async () => {
     const file = join(at.runner.workspace, 'config')

@@ -74,7 +74,11 @@ const fromEnvironment: Link = env => {
   })
 }
 
-const fromAssumingProfile: Link = (env, region) => fromProfile(env, region, profile => 'role_arn' in profile)
+/** A profile with it assumes its role by that, and comes later (botocore, AssumeRoleProvider). */
+const WEB_IDENTITY = 'web_identity_token_file'
+
+const fromAssumingProfile: Link = (env, region) =>
+  fromProfile(env, region, profile => 'role_arn' in profile && !(WEB_IDENTITY in profile))
 
 const fromWebIdentity: Link = (env, region) => {
   if (!env.AWS_WEB_IDENTITY_TOKEN_FILE || !env.AWS_ROLE_ARN) return null
@@ -88,6 +92,7 @@ const fromAnyProfile: Link = (env, region) =>
   fromProfile(env, region, profile => CREDENTIAL_KEYS.some(key => key in profile))
 
 const CREDENTIAL_KEYS = [
+  WEB_IDENTITY,
   'aws_access_key_id',
   'credential_process',
   'sso_start_url',

@@ -178,8 +178,10 @@ function mapCure({
     `aws eks create-access-entry --region ${region} --cluster-name ${cluster} --principal-arn ${roleArn} --username demo`,
   ]
   const block = [
-    'Add this block to mapRoles in the ConfigMap kube-system/aws-auth (a role with a path: its ARN without the path):',
-    `- rolearn: ${roleArn}\n  username: demo`,
+    `Add this block to ${roleArn.includes(':user/') ? 'mapUsers' : 'mapRoles'} in the ConfigMap kube-system/aws-auth (a role with a path: its ARN without the path):`,
+    roleArn.includes(':user/')
+      ? `- userarn: ${roleArn}\n  username: demo`
+      : `- rolearn: ${roleArn}\n  username: demo`,
   ]
   if (authenticationMode === 'API') return entry
   return authenticationMode === 'CONFIG_MAP' ? block : [...entry, 'Or, as well:', ...block]

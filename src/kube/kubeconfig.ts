@@ -1,4 +1,4 @@
-import type { Document, YAMLMap, YAMLSeq } from 'yaml'
+import type { Document, Scalar, YAMLMap, YAMLSeq } from 'yaml'
 import { KubeProblem } from './evidence.ts'
 import { EXEC_API_VERSION, type ExecConfig } from './exec.ts'
 
@@ -54,10 +54,12 @@ type Section = (typeof SECTIONS)[number]
  */
 export async function merge(file: string, text: string | null, entries: KubeconfigEntry[]): Promise<string> {
   const document = await parse(file, text)
+  const { visit } = await import('yaml')
   for (const [section, items] of Object.entries(render(entries))) {
     for (const item of items) put(file, document, section as Section, item)
   }
-  document.set('current-context', entries[0]?.context)
+  document.set('current-context', document.createNode(entries[0]?.context))
+  visit(document, { Scalar: (_key, scalar) => quoteForeign(scalar) })
   return print(file, document)
 }
 
@@ -252,6 +254,13 @@ function namesInUse(document: Document) {
     clusters: new Set(contexts.map(context => context.cluster)),
     users: new Set(contexts.map(context => context.user)),
   }
+}
+
+/** Not every reader takes the same of Unicode for blanks: a text that holds any is safe in quotes alone. */
+function quoteForeign(scalar: Scalar): void {
+  const plain = scalar.type === undefined || scalar.type === 'PLAIN'
+  if (plain && typeof scalar.value === 'string' && /[^\x20-\x7e]/.test(scalar.value))
+    scalar.type = 'QUOTE_DOUBLE'
 }
 
 function print(file: string, document: Document): string {

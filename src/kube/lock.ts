@@ -31,7 +31,7 @@ export async function withLock<T>(file: string, timeoutSeconds: number, work: ()
     nonce: randomUUID(),
     since: new Date().toISOString(),
   }
-  const draft = `${lock}.${mine.nonce}`
+  const draft = draftOf(lock, mine)
   try {
     await writeFile(draft, JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
     await acquire(lock, draft, mine, Date.now() + timeoutSeconds * 1000)
@@ -46,13 +46,17 @@ export async function withLock<T>(file: string, timeoutSeconds: number, work: ()
   }
 }
 
+/** Names its process, so that one which was killed before it wrote a word can be told from one that waits. */
+function draftOf(lock: string, { host, pid, nonce }: Holder): string {
+  return `${lock}.${host}.${pid}.${nonce}`
+}
+
 /** Drafts of processes that were killed while they waited; those of the living are still needed. */
 async function removeAbandoned(lock: string): Promise<void> {
-  const names = await readdir(dirname(lock))
-  for (const name of names.filter(name => name.startsWith(`${basename(lock)}.`))) {
-    const draft = join(dirname(lock), name)
-    const holder = await holderOf(draft)
-    if (holder !== 'gone' && isDead(holder)) await rm(draft, { force: true })
+  const prefix = `${basename(lock)}.${hostname()}.`
+  for (const name of await readdir(dirname(lock))) {
+    const [pid = ''] = name.startsWith(prefix) ? name.slice(prefix.length).split('.') : []
+    if (pid && !isAlive(Number(pid))) await rm(join(dirname(lock), name), { force: true })
   }
 }
 
@@ -87,12 +91,15 @@ async function holderOf(lock: string): Promise<Holder | 'unknown' | 'gone'> {
 }
 
 function isDead(holder: Holder | 'unknown'): holder is Holder {
-  if (holder === 'unknown' || holder.host !== hostname()) return false
+  return holder !== 'unknown' && holder.host === hostname() && !isAlive(holder.pid)
+}
+
+function isAlive(pid: number): boolean {
   try {
-    process.kill(holder.pid, 0)
-    return false
+    process.kill(pid, 0)
+    return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }
 
@@ -101,7 +108,7 @@ function isDead(holder: Holder | 'unknown'): holder is Holder {
  * after long enough that every other, who had seen the dead one too, has renamed.
  */
 async function takeOver(lock: string, dead: Holder, mine: Holder): Promise<boolean> {
-  const claim = `${lock}.${mine.nonce}.claim`
+  const claim = `${draftOf(lock, mine)}.claim`
   await writeFile(claim, JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
   const now = await holderOf(lock)
   if (now === 'gone' || now === 'unknown' || now.nonce !== dead.nonce) {

@@ -84,6 +84,7 @@ test(
     const file = join(at.runner.temp, 'shared', 'config')
     const aliases = Array.from({ length: 20 }, (_, index) => `alias-${index}`)
     const logins = await Promise.all(aliases.map(alias => at.login({ alias, kubeconfig: file })))
+    expect(logins.flatMap(({ report }) => report.failures)).toEqual([])
     expect(logins.map(({ code }) => code)).toEqual(Array(20).fill(0))
     const config = await read(file)
     expect(config.contexts.map(({ name }) => name).sort()).toEqual(aliases.toSorted())

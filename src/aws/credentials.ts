@@ -113,9 +113,13 @@ const fromInstance: Link = env => {
   if (env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') return null
   return obtain(INSTANCE_ROLE, async () => {
     const { fromInstanceMetadata } = await import('./sdk.ts')
-    return fromInstanceMetadata({ timeout: 1000, maxRetries: 1 })()
+    return fromInstanceMetadata({ timeout: PATIENCE_MS, maxRetries: 1 })()
   })
 }
+
+// The service answers at once; a runner whose cores are all busy does not listen as fast. The SDK takes silence for an
+// old service, asks without a session token and is refused, so a second was too short with twenty logins at once.
+const PATIENCE_MS = 4000
 
 const LINKS = [
   fromEnvironment,

@@ -1,8 +1,8 @@
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html */
 const TOKEN_PATH = '/latest/api/token'
 const TOKEN_SECONDS = '60'
-/** The metadata service is one hop away: where it takes longer, it is not there. */
-const PATIENCE_MS = 1000
+/** The service answers at once; a runner whose cores are all busy does not listen as fast. */
+const PATIENCE_MS = 4000
 
 /**
  * Reads one value of the instance's metadata (IMDSv2), like `/latest/meta-data/placement/region`. No proxy is asked,

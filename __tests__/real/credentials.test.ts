@@ -1,0 +1,134 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Role } from '../../lab/aws/identities.ts'
+import { expectFailure, PATIENCE, scenario } from './scenario.ts'
+
+const at = scenario()
+
+/** The instance has no role here: whatever logs in got its credentials elsewhere. */
+beforeEach(() => {
+  at.lab.aws.instance.roleArn = null
+})
+
+type Trust = Parameters<typeof at.lab.aws.identities.createRole>[0]['trust']['Statement'][number]
+
+/** A role that may describe the cluster, and that the cluster knows as user `demo`. */
+async function mappedRole(name: string, trust: Trust): Promise<Role> {
+  const describe = { Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: '*' } as const
+  const role = at.lab.aws.identities.createRole({
+    name,
+    trust: { Statement: [trust] },
+    policies: { describe: { Statement: [describe] } },
+  })
+  await at.cluster.mapRole(role.arn, 'demo')
+  return role
+}
+
+async function expectLogin(given: Record<string, string>, role: Role, source: string): Promise<void> {
+  // The AWS CLI keeps the credentials of an assumed role in its own cache, below HOME. That is no file of ours, and all
+  // files of the runner are looked through for secrets: so its HOME is elsewhere.
+  const env = { HOME: at.lab.env.HOME ?? '', ...given }
+  const login = await at.login({}, { env })
+  expect(login).toMatchObject({ code: 0, outputs: { 'role-arn': role.arn, username: 'demo' } })
+  expect(login.report.clusters[0]?.credentials.source).toContain(source)
+  expect(await at.runner.step('kubectl', ['get', 'ns'], { env })).toMatchObject({ code: 0 })
+}
+
+test(
+  'a role of a container, as EKS Pod Identity gives it',
+  async () => {
+    const agent = 'pods.eks.amazonaws.com'
+    const role = await mappedRole('pod', {
+      Effect: 'Allow',
+      Principal: { Service: agent },
+      Action: ['sts:AssumeRole', 'sts:TagSession'],
+    })
+    const env = await at.lab.aws.grantContainer({ roleArn: role.arn, agent, sessionName: 'runner-0' })
+    await expectLogin({ ...env }, role, 'container credentials')
+  },
+  PATIENCE,
+)
+
+test(
+  'a role by web identity, as IRSA gives it',
+  async () => {
+    const { webIdentities, account } = at.lab.aws
+    const issuer = 'https://oidc.eks.us-east-1.amazonaws.com/id/1'
+    webIdentities.trustProvider({ account, issuer, audiences: ['sts.amazonaws.com'] })
+    const provider = `arn:aws:iam::${account}:oidc-provider/${issuer.replace('https://', '')}`
+    const role = await mappedRole('irsa', {
+      Effect: 'Allow',
+      Principal: { Federated: provider },
+      Action: 'sts:AssumeRoleWithWebIdentity',
+    })
+    const file = join(at.runner.temp, 'web-identity')
+    await writeFile(
+      file,
+      webIdentities.issueToken({ issuer, subject: 'runner', audience: 'sts.amazonaws.com' }),
+    )
+    const env = { AWS_WEB_IDENTITY_TOKEN_FILE: file, AWS_ROLE_ARN: role.arn, AWS_ROLE_SESSION_NAME: 'runner' }
+    await expectLogin(env, role, 'web identity')
+  },
+  PATIENCE,
+)
+
+test(
+  'a role that AWS_PROFILE assumes with other keys',
+  async () => {
+    const { identities, account } = at.lab.aws
+    const user = identities.createUser({ name: 'base' })
+    const role = await mappedRole('assumed', {
+      Effect: 'Allow',
+      Principal: { AWS: user.arn },
+      Action: 'sts:AssumeRole',
+    })
+    const allow = { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: role.arn } as const
+    identities.putPolicy(user.arn, 'assume', { Statement: [allow] })
+    const { accessKeyId, secretAccessKey } = identities.createAccessKey(user.arn)
+    const config = `[profile base]
+aws_access_key_id = ${accessKeyId}
+aws_secret_access_key = ${secretAccessKey}
+[profile ci]
+role_arn = arn:aws:iam::${account}:role/assumed
+source_profile = base
+region = us-east-1
+`
+    // Outside of the runner's folders, where no secret may be found afterwards.
+    const folder = join(at.lab.env.HOME ?? '', '.aws')
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, 'ci-config'), config)
+    await expectLogin({ AWS_CONFIG_FILE: join(folder, 'ci-config'), AWS_PROFILE: 'ci' }, role, 'profile ci')
+  },
+  PATIENCE,
+)
+
+test(
+  'without region and variables, a cluster given by name is in the region of the instance',
+  async () => {
+    at.lab.aws.instance.roleArn = at.role.arn
+    const login = await at.login({ region: '' })
+    expect(login).toMatchObject({ code: 0, outputs: { 'cluster-arn': at.cluster.arn } })
+    // Variables come first: there is no such cluster in the region that this one names.
+    const elsewhere = await at.login(
+      { region: '' },
+      { env: { AWS_DEFAULT_REGION: 'eu-west-3' }, on: await at.anotherRunner() },
+    )
+    expect(elsewhere.log).toContain('eu-west-3')
+    expect(elsewhere.code).toBe(1)
+  },
+  PATIENCE,
+)
+
+test(
+  'AWS_ENDPOINT_URL_STS is where assume-role-arn is asked for',
+  async () => {
+    at.lab.aws.instance.roleArn = at.role.arn
+    const before = at.lab.aws.proxy.connects.length
+    const env = { AWS_ENDPOINT_URL_STS: at.lab.aws.stsEndpoint }
+    const login = await at.login({ 'assume-role-arn': 'arn:aws:iam::444455556666:role/nobody' }, { env })
+    await expectFailure(login, at.runner, ['EKS210'])
+    expect(at.lab.aws.requests.at(-1)).toMatchObject({ service: 'sts', operation: 'AssumeRole' })
+    expect(at.lab.aws.proxy.connects.slice(before)).toEqual([])
+  },
+  PATIENCE,
+)

@@ -28,7 +28,6 @@ if (check) {
 
 async function bundle(entry: string, folder: string): Promise<void> {
   const { code, assets } = await ncc(join(ROOT, 'src', `${entry}.ts`), {
-    minify: true,
     license: 'licenses.txt',
     cache: false,
     quiet: true,
@@ -48,7 +47,7 @@ async function bundle(entry: string, folder: string): Promise<void> {
   }
 }
 
-/** ncc minifies the entry alone; what is loaded late is as large. */
+/** Entry and late chunks alike; ncc's own minifier knows only the entry. */
 async function minified(source: string): Promise<string> {
   const { code } = await minify(source, { module: true, compress: true, mangle: true })
   return code

@@ -3,7 +3,6 @@ declare module '@vercel/ncc' {
   export default function ncc(
     entry: string,
     options: {
-      minify?: boolean
       license?: string
       cache?: boolean
       quiet?: boolean

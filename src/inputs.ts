@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { type ClusterReference, isRegion, isRoleArn, parseClusterReference } from './aws/arn.ts'
 import { CREDENTIAL_SOURCES, type CredentialSource } from './aws/credential-source.ts'
-import { formatRule, parseRules, RULE_FORM, type Rule } from './kube/rules.ts'
+import { formatRule, isNamespace, parseRules, RULE_FORM, type Rule } from './kube/rules.ts'
 
 /** What the workflow asks for, checked. */
 export interface Inputs {
@@ -64,16 +64,15 @@ type Env = NodeJS.ProcessEnv
 export function readInputs(env: Env): Inputs {
   const reader = new Reader(env)
   const clusters = reader.clusters()
-  const one = (name: string) => reader.forOneCluster(name)
   const { can, cannot } = reader.rules()
   const inputs: Inputs = {
     clusters,
     region: reader.region(clusters),
-    alias: one('alias'),
-    userAlias: one('user-alias'),
+    alias: reader.forOneCluster('alias'),
+    userAlias: reader.forOneCluster('user-alias'),
     namespace: reader.matching(
       'namespace',
-      DNS_LABEL,
+      isNamespace,
       'a namespace: lower-case letters, digits and "-", at most 63',
     ),
     kubeconfig: reader.kubeconfig(),
@@ -94,8 +93,6 @@ export function readInputs(env: Env): Inputs {
   return inputs
 }
 
-/** RFC 1123 label. */
-const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const CLUSTER_FORMS =
   'a name (letters, digits, "-", "_", at most 100, a letter or digit first) or arn:aws:eks:REGION:ACCOUNT:cluster/NAME'
 const LONGEST_TIMEOUT_SECONDS = 3600
@@ -147,9 +144,9 @@ class Reader {
     return otherwise
   }
 
-  matching(name: string, form: Pick<RegExp, 'test'>, accepted: string): string | undefined {
+  matching(name: string, fits: (text: string) => boolean, accepted: string): string | undefined {
     const text = this.text(name)
-    if (text !== undefined && !form.test(text)) this.#wrong(name, `"${text}" is none`, accepted)
+    if (text !== undefined && !fits(text)) this.#wrong(name, `"${text}" is none`, accepted)
     return text
   }
 
@@ -180,7 +177,7 @@ class Reader {
     const { AWS_REGION, AWS_DEFAULT_REGION } = this.#env
     const accepted = 'the name of a region, like eu-central-1'
     const given = this.text('region')
-    if (given !== undefined) return this.matching('region', REGION, accepted)
+    if (given !== undefined) return this.matching('region', isRegion, accepted)
     // The environment's region counts only where a cluster is given without one.
     const region = AWS_REGION || AWS_DEFAULT_REGION || undefined
     const needed = clusters.some(cluster => !('region' in cluster))
@@ -262,5 +259,3 @@ class Reader {
     this.mistakes.push({ input, problem, accepted })
   }
 }
-
-const REGION = { test: isRegion }

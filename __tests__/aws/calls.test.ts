@@ -1,9 +1,8 @@
 import { createServer } from 'node:http'
 import type { ClusterOptions } from '../../lab/aws/clusters.ts'
 import { listen } from '../../lab/aws/server.ts'
-import { assumeRole } from '../../src/aws/assume-role.ts'
-import { whoSigns } from '../../src/aws/caller.ts'
 import { describeCluster } from '../../src/aws/cluster.ts'
+import { assumeRole, whoSigns } from '../../src/aws/sts.ts'
 import { ALLOW_DESCRIBE, calling, createRole, enter, evidenceOf, type Stage, sessionOf } from './stage.ts'
 
 let stage: Stage

@@ -2,6 +2,7 @@ import type { AwsCredentialIdentity } from '@smithy/types'
 import { trustedAgent } from './calls.ts'
 import type { CredentialSource } from './credential-source.ts'
 import { AwsProblem } from './evidence.ts'
+import { METADATA_PATIENCE_MS } from './instance-metadata.ts'
 
 export interface Credentials {
   identity: AwsCredentialIdentity
@@ -113,13 +114,11 @@ const fromInstance: Link = env => {
   if (env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') return null
   return obtain(INSTANCE_ROLE, async () => {
     const { fromInstanceMetadata } = await import('./sdk.ts')
-    return fromInstanceMetadata({ timeout: PATIENCE_MS, maxRetries: 1 })()
+    // The SDK takes silence for an old service, asks without a session token and is refused: its own second of patience
+    // was too short with twenty logins at once.
+    return fromInstanceMetadata({ timeout: METADATA_PATIENCE_MS, maxRetries: 1 })()
   })
 }
-
-// The service answers at once; a runner whose cores are all busy does not listen as fast. The SDK takes silence for an
-// old service, asks without a session token and is refused, so a second was too short with twenty logins at once.
-const PATIENCE_MS = 4000
 
 const LINKS = [
   fromEnvironment,

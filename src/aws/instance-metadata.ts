@@ -2,7 +2,7 @@
 const TOKEN_PATH = '/latest/api/token'
 const TOKEN_SECONDS = '60'
 /** The service answers at once; a runner whose cores are all busy does not listen as fast. */
-const PATIENCE_MS = 4000
+export const METADATA_PATIENCE_MS = 4000
 
 /**
  * Reads one value of the instance's metadata (IMDSv2), like `/latest/meta-data/placement/region`. No proxy is asked,
@@ -28,11 +28,12 @@ function endpointOf(env: NodeJS.ProcessEnv): string {
 }
 
 async function ask(endpoint: string, path: string, request: RequestInit): Promise<string> {
-  const answer = await fetch(endpoint + path, { ...request, signal: AbortSignal.timeout(PATIENCE_MS) }).catch(
-    error => {
-      throw new Error(`${endpoint}${path}: ${error.cause?.message ?? error.message}`)
-    },
-  )
+  const answer = await fetch(endpoint + path, {
+    ...request,
+    signal: AbortSignal.timeout(METADATA_PATIENCE_MS),
+  }).catch(error => {
+    throw new Error(`${endpoint}${path}: ${error.cause?.message ?? error.message}`)
+  })
   const text = await answer.text()
   if (!answer.ok) throw new Error(`${endpoint}${path} answered ${answer.status}`)
   return text.trim()

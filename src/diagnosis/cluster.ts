@@ -177,11 +177,10 @@ function mapCure({
     'Map the role with an access entry (a role with a path: its ARN with the path):',
     `aws eks create-access-entry --region ${region} --cluster-name ${cluster} --principal-arn ${roleArn} --username demo`,
   ]
+  const [list, key] = roleArn.includes(':user/') ? ['mapUsers', 'userarn'] : ['mapRoles', 'rolearn']
   const block = [
-    `Add this block to ${roleArn.includes(':user/') ? 'mapUsers' : 'mapRoles'} in the ConfigMap kube-system/aws-auth (a role with a path: its ARN without the path):`,
-    roleArn.includes(':user/')
-      ? `- userarn: ${roleArn}\n  username: demo`
-      : `- rolearn: ${roleArn}\n  username: demo`,
+    `Add this block to ${list} in the ConfigMap kube-system/aws-auth (a role with a path: its ARN without the path):`,
+    `- ${key}: ${roleArn}\n  username: demo`,
   ]
   if (authenticationMode === 'API') return entry
   return authenticationMode === 'CONFIG_MAP' ? block : [...entry, 'Or, as well:', ...block]

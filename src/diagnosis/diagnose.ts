@@ -25,7 +25,7 @@ export function diagnose(evidence: Evidence, about: About): Failure {
 /** The failure of one cluster that an error amounts to. */
 export function failureOf(error: unknown, about: About): Failure {
   const evidence = evidenceOf(error)
-  return evidence ? diagnose(evidence, about) : { ...unforeseen(error), cluster: about.cluster }
+  return evidence ? diagnose(evidence, about) : { ...withoutEvidence(error), cluster: about.cluster }
 }
 
 /** The evidence that a room threw, or null for an error that no room foresaw. */
@@ -45,7 +45,11 @@ export function stepFailures(error: unknown): Failure[] {
   }
   const evidence = evidenceOf(error)
   if (evidence) return [diagnose(evidence, { cluster: '', region: '' })]
-  return [unforeseen(error)]
+  return [withoutEvidence(error)]
+}
+
+function withoutEvidence(error: unknown): Failure {
+  return error instanceof Cancelled ? cancelled(error) : unforeseen(error)
 }
 
 function cancelled({ message }: Cancelled): Failure {
@@ -59,7 +63,6 @@ function cancelled({ message }: Cancelled): Failure {
 
 /** A defect of this action: said as one, without a stack trace. */
 function unforeseen(error: unknown): Failure {
-  if (error instanceof Cancelled) return cancelled(error)
   return {
     code: 'EKS002',
     cause: 'this action met something that it does not know',

@@ -200,8 +200,10 @@ function readFlag(word: string): { flag: keyof Flags; value?: string } {
 const RESOURCE = /^(?:\*(?:\.(?:\*|[a-z0-9.-]+))?|[a-z0-9][a-z0-9-]*(?:\.[a-z0-9.-]*)?)$/i
 /** One colon joins the parts of verbs like Kubernetes' own `impersonate-on:user-info:get`. */
 const VERB = /^(?:\*|[a-z][a-z0-9-]*(?::[a-z0-9-]+)*)$/i
-/** RFC 1123 label, as the API server demands of a namespace's name. */
-const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+/** Whether a namespace can be called so: an RFC 1123 label, as the API server demands. */
+export function isNamespace(text: string): boolean {
+  return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text)
+}
 
 function readResource(text: string, verb: string, target: string, flags: Flags): ResourceRule {
   const slash = target.indexOf('/')
@@ -247,7 +249,7 @@ function readScope({ namespace, all }: Flags): Scope {
   if (namespace === null) return all ? { kind: 'all' } : { kind: 'default' }
   if (all) throw new Slip('-n and -A exclude each other')
   if (namespace === '*') throw new Slip('a namespace is that of one: -A asks about all')
-  if (!NAMESPACE.test(namespace)) {
+  if (!isNamespace(namespace)) {
     throw new Slip(`"${namespace}" is no namespace: it is lower-case letters, digits and "-", at most 63`)
   }
   return { kind: 'namespace', namespace }

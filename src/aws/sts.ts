@@ -1,0 +1,75 @@
+import { roleOfSession } from './arn.ts'
+import { ask, type CallOptions, clientSettings, endpointOf } from './calls.ts'
+import type { Credentials } from './credentials.ts'
+
+/**
+ * Another role's credentials, for a cluster that is described across accounts.
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ *
+ * @param sessionName 2 to 64 of `[\w+=,.@-]`: how CloudTrail names the session
+ * @throws AwsProblem refused, unreachable, timed-out
+ */
+export async function assumeRole(
+  roleArn: string,
+  own: Credentials,
+  region: string,
+  sessionName: string,
+  options: CallOptions,
+): Promise<Credentials> {
+  const answer = await askSts(
+    'sts:AssumeRole',
+    roleArn,
+    own,
+    region,
+    options,
+    ({ AssumeRoleCommand }, client, bound) =>
+      client.send(new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: sessionName }), bound),
+  )
+  const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '', Expiration } = answer.Credentials ?? {}
+  return {
+    source: `role ${roleArn}`,
+    shared: false,
+    identity: {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
+      ...(Expiration ? { expiration: Expiration } : {}),
+    },
+  }
+}
+
+/**
+ * Who AWS says the credentials belong to: the role's ARN, without its path, or the ARN of whatever else they are.
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+ *
+ * @throws AwsProblem refused, unreachable, timed-out
+ */
+export async function whoSigns(own: Credentials, region: string, options: CallOptions): Promise<string> {
+  const asked = 'sts:GetCallerIdentity'
+  const { Arn = '' } = await askSts(asked, 'the credentials', own, region, options, (sdk, client, bound) =>
+    client.send(new sdk.GetCallerIdentityCommand({}), bound),
+  )
+  return roleOfSession(Arn) ?? Arn
+}
+
+type Sdk = typeof import('./sdk-sts.ts')
+type Client = InstanceType<Sdk['STSClient']>
+
+async function askSts<Answer>(
+  asked: string,
+  resource: string,
+  { identity }: Credentials,
+  region: string,
+  options: CallOptions,
+  send: (sdk: Sdk, client: Client, bound: { abortSignal: AbortSignal }) => Promise<Answer>,
+): Promise<Answer> {
+  const settings = await clientSettings(options)
+  const sdk = await import('./sdk-sts.ts')
+  const client = new sdk.STSClient({ region, credentials: identity, ...settings })
+  try {
+    const endpoint = endpointOf('STS', region, options.env)
+    return await ask(asked, resource, endpoint, options, settings, bound => send(sdk, client, bound))
+  } finally {
+    client.destroy()
+  }
+}

@@ -115,6 +115,12 @@ function start(inputs: Record<string, string>, env: Record<string, string> = {})
   })
 }
 
+/** A process that has ended may stay in the table for as long as nobody asks how: in a container, for ever. */
+async function runs(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State:\tX')
+  return !/^State:\s+[ZX]/m.test(status)
+}
+
 const ended = (child: ChildProcess) =>
   new Promise<number | null>(resolve => child.once('close', code => resolve(code)))
 
@@ -136,8 +142,8 @@ test(
     expect(await ended(child)).toBe(1)
     expect(printed).toContain('EKS003')
     expect(await readdir(at.runner.temp)).not.toContain('cancelled')
-    const pid = Number(await readFile(pidFile, 'utf8'))
-    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+    const command = Number(await readFile(pidFile, 'utf8'))
+    while (await runs(command)) await sleep(20)
   },
   PATIENCE,
 )

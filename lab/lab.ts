@@ -79,6 +79,7 @@ async function furnish(keeper: Keeper, aws: LabAws): Promise<Pick<Lab, 'env' | '
 }
 
 async function admitRunner(aws: LabAws, clusters: readonly RealCluster[]): Promise<Role> {
+  const arns = clusters.flatMap(({ arn, neighbours }) => [arn, ...neighbours.map(neighbour => neighbour.arn)])
   const role = aws.identities.createRole({
     name: 'runner',
     trust: {
@@ -88,9 +89,7 @@ async function admitRunner(aws: LabAws, clusters: readonly RealCluster[]): Promi
     policies: {
       describe: {
         Version: '2012-10-17',
-        Statement: [
-          { Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: clusters.map(({ arn }) => arn) },
-        ],
+        Statement: [{ Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: arns }],
       },
     },
   })

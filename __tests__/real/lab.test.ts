@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Role } from '../../lab/aws/identities.ts'
 import { type Lab, startLab } from '../../lab/lab.ts'
 import { runAct } from '../../lab/real/act.ts'
+import { ask } from '../../lab/real/admin.ts'
 import { type RealCluster, startCluster } from '../../lab/real/cluster.ts'
 import { createRunner, type Runner } from '../../lab/runner/runner.ts'
 
@@ -17,15 +18,21 @@ let lab: Lab
 let role: Role
 let first: RealCluster
 let second: RealCluster
+let third: RealCluster
 beforeAll(async () => {
   lab = await startLab({
     kubernetes: 'real',
-    clusters: [{ name: 'first' }, { name: 'second', region: 'eu-west-1' }],
+    clusters: [
+      { name: 'first' },
+      { name: 'second', region: 'eu-west-1' },
+      { name: 'third', neighbours: ['third-2', 'third-3'] },
+    ],
   })
-  const [one, two] = lab.clusters
-  if (one === undefined || two === undefined) throw new Error('two clusters were asked for')
+  const [one, two, three] = lab.clusters
+  if (!one || !two || !three) throw new Error('three clusters were asked for')
   first = one
   second = two
+  third = three
   role = await lab.admitRunner()
 }, patience)
 afterAll(() => lab?.stop(), patience)
@@ -38,7 +45,7 @@ beforeEach(async () => {
 afterEach(() => runner.close())
 
 /** Writes a kubeconfig with the AWS CLI, whose exec block asks it for tokens, and makes the job use it. */
-async function login({ name, region }: RealCluster): Promise<void> {
+async function login({ name, region }: Pick<RealCluster, 'name' | 'region'>): Promise<void> {
   const file = join(runner.temp, 'kubeconfig')
   const args = [
     'eks',
@@ -57,6 +64,12 @@ async function login({ name, region }: RealCluster): Promise<void> {
 }
 
 const kubectl = (...args: string[]) => runner.step('kubectl', args)
+
+async function getToken({ name, region }: Pick<RealCluster, 'name' | 'region'>): Promise<string> {
+  const args = ['eks', 'get-token', '--cluster-name', name, '--region', region]
+  const { stdout } = await runner.step('aws', args)
+  return JSON.parse(stdout).status.token
+}
 
 /** Makes a role that may do what the runner's may, and puts it on the instance. */
 function anotherRole(name: string): Role {
@@ -149,20 +162,89 @@ test(
     expect((await kubectl('get', 'namespaces')).stdout).not.toContain('only-in-second')
     await login(second)
     expect((await kubectl('get', 'namespaces')).stdout).toContain('only-in-second')
-    const token = async ({ name, region }: RealCluster) => {
-      const { stdout } = await runner.step('aws', [
-        'eks',
-        'get-token',
-        '--cluster-name',
-        name,
-        '--region',
-        region,
-      ])
-      return JSON.parse(stdout).status.token as string
-    }
     // With a token given, kubectl does not ask the exec block.
-    expect(await kubectl('get', 'namespaces', '--token', await token(second))).toMatchObject({ code: 0 })
-    expect(await kubectl('get', 'namespaces', '--token', await token(first))).toMatchObject({ code: 1 })
+    expect(await kubectl('get', 'namespaces', '--token', await getToken(second))).toMatchObject({ code: 0 })
+    expect(await kubectl('get', 'namespaces', '--token', await getToken(first))).toMatchObject({ code: 1 })
+  },
+  patience,
+)
+
+test(
+  'neighbours are clusters of their own to AWS, at one endpoint',
+  async () => {
+    const described = async (name: string) => {
+      const args = ['eks', 'describe-cluster', '--region', third.region, '--name', name]
+      return JSON.parse((await runner.step('aws', args)).stdout).cluster
+    }
+    const { endpoint, certificateAuthority } = await described('third')
+    expect(third.neighbours.map(({ name }) => name)).toEqual(['third-2', 'third-3'])
+    for (const { name, arn } of third.neighbours) {
+      expect(await described(name)).toMatchObject({ name, arn, endpoint, certificateAuthority })
+    }
+  },
+  patience,
+)
+
+test(
+  "a neighbour takes the token that is signed for it, which its own authenticator checks and no other's",
+  async () => {
+    const { region, neighbours } = third
+    const grants = (name: string) => {
+      const log = join(dirname(third.adminKubeconfig), 'authenticators', `${name}.log`)
+      return readFileSync(log, 'utf8').match(/access granted/g)?.length ?? 0
+    }
+    const names = [third, ...neighbours].map(({ name }) => name)
+    for (const name of names) {
+      const before = names.map(grants)
+      await login({ name, region })
+      expect((await kubectl('get', 'namespaces')).stdout).toMatch(/^kube-system +Active/m)
+      const asked = names.filter((each, index) => grants(each) > (before[index] ?? 0))
+      expect(asked).toEqual([name])
+    }
+  },
+  patience,
+)
+
+test(
+  'an authenticator among neighbours refuses the token that is signed for another',
+  async () => {
+    const token = await getToken({ name: 'third-2', region: third.region })
+    const review = { apiVersion: 'authentication.k8s.io/v1beta1', kind: 'TokenReview', spec: { token } }
+    const statuses = ['third', 'third-2', 'third-3'].map(async name => {
+      const config = join(dirname(third.adminKubeconfig), 'authenticators', `${name}.yaml`)
+      const { port } = JSON.parse(readFileSync(config, 'utf8')).server
+      return (await ask({ port, caPem: third.caPem }, 'POST', '/authenticate', review)).status
+    })
+    expect(await Promise.all(statuses)).toEqual([403, 200, 403])
+  },
+  patience,
+)
+
+test(
+  'a token that is signed for a name no cluster has is Unauthorized among neighbours too',
+  async () => {
+    const { region } = third
+    await login(third)
+    // With a token given, kubectl does not ask the exec block.
+    const get = async (name: string) =>
+      kubectl('get', 'namespaces', '--token', await getToken({ name, region }))
+    expect(await get('third-3')).toMatchObject({ code: 0 })
+    const refused = await get('third-4')
+    expect(refused).toMatchObject({ code: 1 })
+    expect(refused.stderr).toContain('You must be logged in to the server')
+  },
+  patience,
+)
+
+test(
+  'a role that is mapped at one is mapped at all neighbours when that returns',
+  async () => {
+    const other = anotherRole('neighbourly')
+    await third.mapRole(other.arn, 'neighbour')
+    for (const { name } of [third, ...third.neighbours]) {
+      await login({ name, region: third.region })
+      expect((await kubectl('auth', 'whoami')).stdout).toMatch(/^Username +neighbour$/m)
+    }
   },
   patience,
 )
@@ -270,12 +352,18 @@ test(
 test(
   'a cluster that cannot start says so and leaves nothing',
   async () => {
+    const servers = () => process.getActiveResourcesInfo().filter(each => each === 'TCPServerWrap').length
+    const serversBefore = servers()
     const before = process.env.TMPDIR
     const folder = await mkdtemp(join(tmpdir(), 'empty-'))
     try {
       process.env.TMPDIR = folder
-      await expect(startCluster({ aws: lab.aws, name: 'no such name' })).rejects.toThrow('no such name')
-      expect(await readdir(folder)).toEqual([])
+      for (const neighbours of [[], ['demo-2']]) {
+        const options = { aws: lab.aws, name: 'no such name', neighbours }
+        await expect(startCluster(options)).rejects.toThrow('no such name')
+        expect(await readdir(folder)).toEqual([])
+        expect(servers()).toBe(serversBefore)
+      }
     } finally {
       if (before === undefined) delete process.env.TMPDIR
       else process.env.TMPDIR = before
@@ -288,10 +376,11 @@ test(
 test(
   'stopping leaves no process and no folder',
   async () => {
-    const own = await startLab({ kubernetes: 'real' })
+    const clusters = [{ name: 'demo', neighbours: ['demo-2', 'demo-3'] }]
+    const own = await startLab({ kubernetes: 'real', clusters })
     const pids = own.clusters.flatMap(cluster => cluster.pids)
     const folders = [...own.clusters.map(cluster => dirname(cluster.adminKubeconfig)), own.env.HOME ?? '']
-    expect(pids.map(isRunning)).toEqual([true, true, true])
+    expect(pids.map(isRunning)).toEqual([true, true, true, true, true])
     await own.stop()
     expect(pids.filter(isRunning)).toEqual([])
     expect(folders.filter(folder => existsSync(folder))).toEqual([])
@@ -305,7 +394,8 @@ test(
     const module = join(import.meta.dirname, '../../lab/lab.ts')
     const script = `
     const { startLab } = await import(${JSON.stringify(module)})
-    const { clusters, env } = await startLab({ kubernetes: 'real' })
+    const neighbours = ['demo-2']
+    const { clusters, env } = await startLab({ kubernetes: 'real', clusters: [{ name: 'demo', neighbours }] })
     const folders = [env.HOME, ...clusters.map(cluster => cluster.adminKubeconfig)]
     console.log(JSON.stringify({ pids: clusters.flatMap(cluster => cluster.pids), folders }))`
     const args = ['--input-type=module', '--no-warnings', '-e', script]
@@ -315,7 +405,7 @@ test(
     })
     const [line] = await owner.stdout.take(1).toArray()
     const { pids, folders } = JSON.parse(String(line)) as { pids: number[]; folders: string[] }
-    expect(pids.map(isRunning)).toEqual([true, true, true])
+    expect(pids.map(isRunning)).toEqual([true, true, true, true])
     owner.kill('SIGKILL')
     const left = () => [...pids.filter(isRunning), ...folders.filter(folder => existsSync(folder))]
     for (let tries = 0; left().length > 0 && tries < 250; tries++) await sleep(20)

@@ -92,6 +92,31 @@ export function verifySignature(
   }
 }
 
+/**
+ * What a header said when a request was signed, for who got the request without that header: the one of `values` with
+ * which the signature matches. Whether the request is good for anything is not asked.
+ * @param name the header's name in lower case
+ * @returns undefined when none matches, the header was not signed, or nobody has the key
+ */
+export function findSignedValue(
+  request: SignedRequest,
+  name: string,
+  values: readonly string[],
+  findKey: (accessKeyId: string) => VerificationKey | undefined,
+): string | undefined {
+  try {
+    const headers = collectHeaders(request.rawHeaders)
+    const signature = readSignature(request.target, headers)
+    const key = findKey(signature.accessKeyId)
+    if (key === undefined || !signature.signedHeaders.includes(name)) return undefined
+    const matches = createMatcher(signature, request, key.secretAccessKey)
+    return values.find(value => matches(headers.set(name, value)))
+  } catch (error) {
+    if (error instanceof Refused) return undefined
+    throw error
+  }
+}
+
 function collectHeaders(rawHeaders: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>()
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -256,14 +281,7 @@ function checkMatch(
   headers: Map<string, string>,
   secretAccessKey: string,
 ): void {
-  const { date, region, service, terminator } = signature.scope
-  const scope = [date, region, service, terminator].join('/')
-  const canonical = canonicalRequest(signature, request, headers)
-  const toSign = [ALGORITHM, signature.date, scope, sha256(canonical)].join('\n')
-  const key = [date, region, service, terminator].reduce<string | Buffer>(hmac, `AWS4${secretAccessKey}`)
-  const expected = hmac(key, toSign)
-  const given = Buffer.from(signature.signature, 'hex')
-  if (given.length === expected.length && timingSafeEqual(given, expected)) return
+  if (createMatcher(signature, request, secretAccessKey)(headers)) return
   throw new Refused(
     'mismatch',
     'The request signature we calculated does not match the signature you provided. Check your AWS Secret ' +
@@ -271,26 +289,39 @@ function checkMatch(
   )
 }
 
-function canonicalRequest(
+/** Tells of headers whether the signature is that of the request with them; all else is calculated once. */
+function createMatcher(
   signature: Signature,
   request: SignedRequest,
-  headers: Map<string, string>,
-): string {
+  secretAccessKey: string,
+): (headers: Map<string, string>) => boolean {
+  const { date, region, service, terminator } = signature.scope
+  const scope = [date, region, service, terminator].join('/')
+  const key = [date, region, service, terminator].reduce<string | Buffer>(hmac, `AWS4${secretAccessKey}`)
+  const canonical = createCanonicalizer(signature, request)
+  const given = Buffer.from(signature.signature, 'hex')
+  return headers => {
+    const expected = hmac(key, [ALGORITHM, signature.date, scope, sha256(canonical(headers))].join('\n'))
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+}
+
+function createCanonicalizer(
+  signature: Signature,
+  request: SignedRequest,
+): (headers: Map<string, string>) => string {
   const query = queryPairs(request.target)
     .filter(([name]) => name !== 'X-Amz-Signature')
     .map(([name, value]) => [encode(name), encode(value)] as const)
     .sort((a, b) => compare(a[0], b[0]) || compare(a[1], b[1]))
     .map(pair => pair.join('='))
     .join('&')
-  return [
-    request.method,
-    canonicalPath(request.target),
-    query,
-    ...signature.signedHeaders.map(name => `${name}:${headers.get(name) ?? ''}`),
-    '',
-    signature.signedHeaders.join(';'),
-    sha256(request.body),
-  ].join('\n')
+  const start = [request.method, canonicalPath(request.target), query]
+  const end = ['', signature.signedHeaders.join(';'), sha256(request.body)]
+  return headers =>
+    [...start, ...signature.signedHeaders.map(name => `${name}:${headers.get(name) ?? ''}`), ...end].join(
+      '\n',
+    )
 }
 
 // Every service but S3 has its path encoded a second time, after dots and double slashes are taken out.

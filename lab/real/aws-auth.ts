@@ -1,4 +1,4 @@
-/** The ConfigMap kube-system/aws-auth, and when the authenticator has read it. */
+/** The ConfigMap kube-system/aws-auth, and when the authenticators have read it. */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dump, load } from 'js-yaml'
@@ -18,18 +18,18 @@ type ConfigMap = {
 
 const map = '/api/v1/namespaces/kube-system/configmaps/aws-auth'
 
-/** The lines with which the authenticator says that it got a change; it takes the change over right after. */
+/** The lines with which an authenticator says that it got a change; it takes the change over right after. */
 const heard = /Received aws-auth watch event|Resetting configmap on delete/g
 
-/** Writes aws-auth as an administrator does, and waits until the authenticator serves what was written. */
+/** Writes aws-auth as an administrator does, and waits until each authenticator serves what was written. */
 export class AwsAuth {
   readonly #apiServer: ServerAddress
-  readonly #log: string
+  readonly #logs: readonly string[]
 
-  /** @param log path of the authenticator's log */
-  constructor(apiServer: ServerAddress, log: string) {
+  /** @param logs paths of the authenticators' logs */
+  constructor(apiServer: ServerAddress, logs: readonly string[]) {
     this.#apiServer = apiServer
-    this.#log = log
+    this.#logs = logs
   }
 
   /** Adds an entry to mapRoles, and makes the ConfigMap if there is none. */
@@ -41,7 +41,7 @@ export class AwsAuth {
   /** Makes `mapRoles` what is given, well-formed or not. */
   async write(mapRoles: string): Promise<void> {
     await this.#change(existing => ({ ...existing, data: { ...existing.data, mapRoles } }))
-    // It hears one change after the other, so when it hears this one it has taken over the one before.
+    // Each hears one change after the other, so when it hears this one it has taken over the one before.
     const annotations = { 'lab/written': new Date().toISOString() }
     await this.#change(existing => ({ ...existing, metadata: { ...existing.metadata, annotations } }))
   }
@@ -52,18 +52,16 @@ export class AwsAuth {
     return demand(answer, 200) as ConfigMap
   }
 
-  /** Changes the ConfigMap, and waits until the authenticator has heard of it. */
+  /** Changes the ConfigMap, and waits until each authenticator has heard of it. */
   async #change(edit: (existing: ConfigMap) => ConfigMap): Promise<void> {
-    const before = await this.#countHeard()
+    const before = await Promise.all(this.#logs.map(async log => ({ log, count: await countHeard(log) })))
     const existing = await this.#read()
     const edited = edit(existing ?? { metadata: {} })
     if (JSON.stringify(edited) === JSON.stringify(existing)) return
     if (existing === undefined) await this.#create(edited)
     else demand(await ask(this.#apiServer, 'PUT', map, edited), 200)
-    for (const deadline = Date.now() + 15_000; (await this.#countHeard()) <= before; await sleep(5)) {
-      if (Date.now() > deadline)
-        throw new Error('the authenticator has not heard of a change of aws-auth in 15 s')
-    }
+    const deadline = Date.now() + 15_000
+    await Promise.all(before.map(({ log, count }) => hearsMore(log, count, deadline)))
   }
 
   async #create(map: ConfigMap): Promise<void> {
@@ -76,10 +74,17 @@ export class AwsAuth {
     }
     demand(await ask(this.#apiServer, 'POST', path, body), 201)
   }
+}
 
-  async #countHeard(): Promise<number> {
-    return (await readFile(this.#log, 'utf8')).match(heard)?.length ?? 0
+async function hearsMore(log: string, than: number, deadline: number): Promise<void> {
+  for (; (await countHeard(log)) <= than; await sleep(5)) {
+    if (Date.now() > deadline)
+      throw new Error(`an authenticator has not heard of a change of aws-auth in time: ${log}`)
   }
+}
+
+async function countHeard(log: string): Promise<number> {
+  return (await readFile(log, 'utf8')).match(heard)?.length ?? 0
 }
 
 /** The body of an answer that has the status it must have. */

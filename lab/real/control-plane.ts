@@ -1,97 +1,118 @@
-/** The three processes of an EKS control plane that a client can tell apart from any other Kubernetes. */
+/** The processes of an EKS control plane that a client can tell apart from any other Kubernetes. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Partition } from '../aws/regions.ts'
+import type { VerificationKey } from '../aws/signature.ts'
 import type { Authority } from '../certificates.ts'
 import type { Keeper, KeptProcess } from '../runner/keeper.ts'
-import { ask, type ServerAddress } from './admin.ts'
+import type { ServerAddress } from './admin.ts'
+import { type Authenticators, prepareAuthenticators, startAuthenticators } from './authenticators.ts'
 import { buildRealCluster, type RealPrograms } from './build.ts'
 import { freePort } from './ports.ts'
+import { answers } from './readiness.ts'
+import { startTokenRelay } from './token-relay.ts'
 
 export type ControlPlaneOptions = {
   /** Keeps the processes and their files. */
   readonly keeper: Keeper
   readonly authority: Authority
-  /** The cluster's name, which every token must be signed for. */
+  /** The cluster's name: a token must be signed for it, or for a neighbour. */
   readonly name: string
+  /** Names of further clusters behind the API server, each with an authenticator of its own. */
+  readonly neighbours: readonly string[]
+  /** Of the cluster's region: what STS hosts a token may name. */
+  readonly partition: Partition
   /** Names and addresses of the API server beside 127.0.0.1 and localhost. */
   readonly hostNames: readonly string[]
-  /** The authenticator's environment, the whole of it: where its STS and its proxy are. */
+  /** The authenticators' environment, the whole of it: where their STS and their proxy are. */
   readonly authenticatorEnv: Readonly<Record<string, string>>
+  /** Gives the key that a token was signed with, by which the name is found that it was signed for. */
+  readonly findKey: (accessKeyId: string) => VerificationKey | undefined
 }
 
 export type ControlPlane = {
   readonly apiServer: ServerAddress
-  /** The authenticator's own address, which the API server asks what a token is worth. */
-  readonly authenticator: ServerAddress
+  readonly authenticators: Authenticators
   /** Path of a kubeconfig file with the administrator's token. */
   readonly adminKubeconfig: string
-  /** Path of the authenticator's log. */
-  readonly authenticatorLog: string
   readonly pids: readonly number[]
   stop(): Promise<void>
 }
 
 /**
- * Starts etcd, the API server and the authenticator, and returns when the API server says it is ready.
+ * Starts etcd, the API server and the authenticators, and returns when the API server says it is ready and each
+ * authenticator listens. The API server asks its authenticator what a token is worth; where there are several, it
+ * asks a relay, in this process, that asks the right one.
  *
  * @throws Error with the end of its log when one of them ends before, or after 60 seconds
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const [programs, apiPort, authenticatorPort] = await Promise.all([
-    buildRealCluster(),
-    freePort(),
-    freePort(),
-  ])
+  const { keeper, authority, name, neighbours, partition, findKey } = options
+  const authenticators = await prepareAuthenticators(keeper, authority, [name, ...neighbours], partition)
+  const relay =
+    neighbours.length > 0 ? await startTokenRelay({ checkers: authenticators, findKey }) : undefined
+  const origin = relay
+    ? `http://127.0.0.1:${relay.port}`
+    : `https://127.0.0.1:${authenticators[0].address.port}`
+  try {
+    const { stop, ...plane } = await startProcesses(options, authenticators, `${origin}/authenticate`)
+    return {
+      ...plane,
+      async stop() {
+        await stop()
+        await relay?.stop()
+      },
+    }
+  } catch (error) {
+    await relay?.stop()
+    throw error
+  }
+}
+
+async function startProcesses(
+  options: ControlPlaneOptions,
+  authenticators: Authenticators,
+  webhook: string,
+): Promise<ControlPlane> {
+  const { keeper, authenticatorEnv } = options
+  const programs = await buildRealCluster()
   const token = randomBytes(16).toString('hex')
-  const caPem = options.authority.certificatePem
-  const apiServer = { port: apiPort, caPem, token }
-  const authenticator = { port: authenticatorPort, caPem }
-  const { keeper } = options
-  await writeFiles(options, apiServer, authenticator)
+  const apiServer = { port: await freePort(), caPem: options.authority.certificatePem, token }
+  const adminKubeconfig = join(keeper.folder, 'admin.yaml')
+  await writeFiles(options, apiServer, webhook)
 
   const etcd = startEtcd(keeper, programs)
-  const server = startApiServer(keeper, programs, apiPort)
+  const server = startApiServer(keeper, programs, apiServer.port)
   const serverLog = join(keeper.folder, 'kube-apiserver.log')
-  // Not before it can watch aws-auth: after a watch that failed, the authenticator sleeps for five seconds.
+  // Not before they can watch aws-auth: after a watch that failed, an authenticator sleeps for five seconds.
   await answers(apiServer, '/api/v1/namespaces/kube-system/configmaps', server, serverLog)
-  const webhook = startAuthenticator(options, programs)
-  const authenticatorLog = join(keeper.folder, 'authenticator.log')
-  await Promise.all([
-    answers(authenticator, '/healthz', webhook, authenticatorLog),
-    answers(apiServer, '/readyz', server, serverLog),
-  ])
+  const checking = await startAuthenticators(keeper, authenticators, adminKubeconfig, authenticatorEnv)
+  await answers(apiServer, '/readyz', server, serverLog)
 
   return {
     apiServer,
-    authenticator,
-    adminKubeconfig: join(keeper.folder, 'admin.yaml'),
-    authenticatorLog,
-    pids: [etcd.pid, server.pid, webhook.pid],
+    authenticators,
+    adminKubeconfig,
+    pids: [etcd, server, ...checking].map(({ pid }) => pid),
     async stop() {
-      // On SIGTERM the authenticator waits for its watch, which may never end.
-      await webhook.end('SIGKILL')
+      // On SIGTERM an authenticator waits for its watch, which may never end.
+      await Promise.all(checking.map(authenticator => authenticator.end('SIGKILL')))
       await server.end('SIGTERM')
       await etcd.end('SIGTERM')
     },
   }
 }
 
-/** All files that the three read, written before any of them starts. */
-async function writeFiles(options: ControlPlaneOptions, api: ServerAddress, webhook: ServerAddress) {
+/** All files that etcd and the API server read, and the authenticators' kubeconfig. */
+async function writeFiles(options: ControlPlaneOptions, api: ServerAddress, webhook: string) {
   const { keeper, authority, name, hostNames } = options
   const serviceAccounts = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   })
-  const [apiCertificate, webhookCertificate] = await Promise.all([
-    authority.issue(['127.0.0.1', 'localhost', ...hostNames]),
-    authority.issue(['127.0.0.1', 'localhost']),
-  ])
-  const state = join(keeper.folder, 'authenticator')
-  await mkdir(state, { recursive: true })
+  const apiCertificate = await authority.issue(['127.0.0.1', 'localhost', ...hostNames])
   const write = (file: string, text: string) => writeFile(join(keeper.folder, file), text, { mode: 0o600 })
   await Promise.all([
     write('api.crt', apiCertificate.cert),
@@ -100,16 +121,12 @@ async function writeFiles(options: ControlPlaneOptions, api: ServerAddress, webh
     write('service-accounts.pub', serviceAccounts.publicKey),
     write('tokens.csv', `${api.token},admin,admin,"system:masters"\n`),
     write('admin.yaml', kubeconfig(name, `https://127.0.0.1:${api.port}`, api)),
-    write('webhook.yaml', kubeconfig(name, `https://127.0.0.1:${webhook.port}/authenticate`, webhook)),
-    // Found under these names in its state folder, the authenticator makes none of its own.
-    write('authenticator/cert.pem', webhookCertificate.cert),
-    write('authenticator/key.pem', webhookCertificate.key),
-    write('authenticator.yaml', authenticatorConfig(name, webhook.port, state)),
+    write('webhook.yaml', kubeconfig(name, webhook, { caPem: api.caPem })),
   ])
 }
 
 /** A kubeconfig in JSON, which is YAML too. */
-function kubeconfig(name: string, server: string, { caPem, token }: ServerAddress): string {
+function kubeconfig(name: string, server: string, { caPem, token }: Omit<ServerAddress, 'port'>): string {
   const ca = Buffer.from(caPem).toString('base64')
   return JSON.stringify({
     apiVersion: 'v1',
@@ -119,11 +136,6 @@ function kubeconfig(name: string, server: string, { caPem, token }: ServerAddres
     contexts: [{ name, context: { cluster: name, user: 'admin' } }],
     'current-context': name,
   })
-}
-
-function authenticatorConfig(clusterID: string, port: number, stateDir: string): string {
-  const server = { port, address: '127.0.0.1', stateDir, generateKubeconfig: join(stateDir, 'webhook.yaml') }
-  return JSON.stringify({ clusterID, server })
 }
 
 function startEtcd(keeper: Keeper, programs: RealPrograms): KeptProcess {
@@ -169,38 +181,4 @@ function startApiServer(keeper: Keeper, programs: RealPrograms, port: number): K
     '--authentication-token-webhook-cache-ttl=1s',
   ]
   return keeper.start({ command: programs.kubeApiserver, args, env: {} }, file('kube-apiserver.log'))
-}
-
-function startAuthenticator(options: ControlPlaneOptions, programs: RealPrograms): KeptProcess {
-  const { keeper, authenticatorEnv: env } = options
-  const args = [
-    'server',
-    '--config',
-    join(keeper.folder, 'authenticator.yaml'),
-    '--backend-mode',
-    'EKSConfigMap',
-    '--kubeconfig',
-    join(keeper.folder, 'admin.yaml'),
-  ]
-  return keeper.start(
-    { command: programs.authenticator, args, env },
-    join(keeper.folder, 'authenticator.log'),
-  )
-}
-
-/** Asks until the answer is 200. Nothing tells us of that moment, so we ask every 20 ms. */
-async function answers(server: ServerAddress, path: string, kept: KeptProcess, log: string): Promise<void> {
-  let ended: number | undefined
-  kept.exited.then(code => (ended = code))
-  const deadline = Date.now() + 60_000
-  for (;;) {
-    const answer = await ask(server, 'GET', path).catch(() => undefined)
-    if (answer?.status === 200) return
-    if (ended !== undefined || Date.now() > deadline) {
-      const what = ended === undefined ? 'is not ready after 60 s' : `ended with ${ended}`
-      const end = (await readFile(log, 'utf8')).slice(-2_000)
-      throw new Error(`the server behind port ${server.port} ${what}; the end of its log:\n${end}`)
-    }
-    await sleep(20)
-  }
 }

@@ -1,4 +1,4 @@
-import { type SignedRequest, verifySignature } from '../../../lab/aws/signature.ts'
+import { findSignedValue, type SignedRequest, verifySignature } from '../../../lab/aws/signature.ts'
 
 // The worked example of AWS's own documentation of the signing process.
 const KEY = {
@@ -129,4 +129,15 @@ test.each([
 ])('%s is told apart', (_what, authorization, kind) => {
   const rawHeaders = authorization === '' ? example().rawHeaders.slice(0, 6) : undefined
   expect(verify(example(rawHeaders ? { rawHeaders } : {}, authorization)).kind).toBe(kind)
+})
+
+test.each([
+  ['is found by the signature', 'host', ['sts.amazonaws.com', 'iam.amazonaws.com'], 'iam.amazonaws.com'],
+  ['is not found among others', 'host', ['sts.amazonaws.com', 'IAM.amazonaws.com'], undefined],
+  ['is not found under a name that was not signed', 'x-odd', ['', 'iam.amazonaws.com'], undefined],
+])('what a header said when it was signed %s', (_what, name, values, found) => {
+  const request = example({ rawHeaders: example().rawHeaders.slice(2) })
+  expect(findSignedValue(request, name, values, () => KEY)).toBe(found)
+  expect(findSignedValue(request, name, values, () => undefined)).toBeUndefined()
+  expect(findSignedValue({ ...request, rawHeaders: [] }, name, values, () => KEY)).toBeUndefined()
 })

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import fc from 'fast-check'
-import { BadInput, readInputs } from '../src/inputs.ts'
+import { BadInput } from '../src/bad-input.ts'
+import { readInputs } from '../src/inputs.ts'
 
 const ARN = 'arn:aws:eks:eu-central-1:111122223333:cluster/prod'
 
@@ -36,6 +37,7 @@ test('with a cluster alone, all else has the default of the design', () => {
     roleArn: undefined,
     assumeRoleArn: undefined,
     credentialSource: 'role',
+    tokenProvider: 'aws',
     can: [expect.objectContaining({ kind: 'resource', verb: 'list', resource: 'namespaces' })],
     cannot: [expect.objectContaining({ kind: 'resource', verb: 'list', resource: 'pods' })],
     expectUsername: undefined,
@@ -52,6 +54,7 @@ test('what a runner hands over for an input left out, an empty text, is as good 
   const names = ['region', 'alias', 'user-alias', 'namespace', 'kubeconfig', 'role-arn', 'assume-role-arn']
   const more = [
     'credential-source',
+    'token-provider',
     'expect-username',
     'expect-groups',
     'proxy-url',
@@ -78,6 +81,7 @@ test('every input is read as given', () => {
     'role-arn': 'arn:aws:iam::111122223333:role/token',
     'assume-role-arn': 'arn:aws-us-gov:iam::111122223333:role/path/of/it/describe',
     'credential-source': 'instance-role',
+    'token-provider': 'builtin',
     can: 'list ns\nget /healthz',
     cannot: 'delete nodes',
     'expect-username': 'demo',
@@ -97,6 +101,7 @@ test('every input is read as given', () => {
     roleArn: inputs['role-arn'],
     assumeRoleArn: inputs['assume-role-arn'],
     credentialSource: 'instance-role',
+    tokenProvider: 'builtin',
     can: [expect.objectContaining({ text: 'list ns' }), expect.objectContaining({ kind: 'url' })],
     cannot: [expect.objectContaining({ text: 'delete nodes' })],
     expectUsername: 'demo',

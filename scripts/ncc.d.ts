@@ -7,6 +7,8 @@ declare module '@vercel/ncc' {
       cache?: boolean
       quiet?: boolean
       transpileOnly?: boolean
+      /** A module's request, and what stands in its place, left out of the bundle. */
+      externals?: Record<string, string>
     },
   ): Promise<{ code: string; assets: Record<string, { source: string | Buffer }> }>
 }

@@ -2,6 +2,7 @@ import { stepFailures } from './diagnosis/diagnose.ts'
 import { undoKubeconfig } from './kube/file.ts'
 import { keptUndo, say, warn } from './report/job.ts'
 import { failureTitle } from './report/log.ts'
+import { sweepSigners } from './signer.ts'
 
 // The post step: takes out of the kubeconfig what the login put in. A failure here fails no job, for what is left
 // behind holds no secret.
@@ -13,7 +14,7 @@ if (undo) {
     kept: `Took ${undo.entries.map(({ context }) => context).join(', ')} out of ${undo.file}`,
     gone: `${undo.file} is not there any more`,
   }
-  await undoKubeconfig(undo, 30).then(
+  await undoKubeconfig(undo, 30, left => sweepSigners(undo.file, left)).then(
     left => say(words[left]),
     async error => {
       for (const failure of stepFailures(error)) await warn(failureTitle(failure))

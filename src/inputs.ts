@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { type ClusterReference, isRegion, isRoleArn, parseClusterReference } from './aws/arn.ts'
 import { CREDENTIAL_SOURCES, type CredentialSource } from './aws/credential-source.ts'
+import { BadInput, type Mistake } from './bad-input.ts'
 import { formatRule, isNamespace, parseRules, RULE_FORM, type Rule } from './kube/rules.ts'
 
 /** What the workflow asks for, checked. */
@@ -17,6 +18,7 @@ export interface Inputs {
   roleArn: string | undefined
   assumeRoleArn: string | undefined
   credentialSource: CredentialSource
+  tokenProvider: TokenProviderName
   can: Rule[]
   cannot: Rule[]
   expectUsername: string | undefined
@@ -30,27 +32,9 @@ export interface Inputs {
   profile: string | undefined
 }
 
-/** One wrong input: which, what was wrong with it, and what is accepted. */
-export interface Mistake {
-  input: string
-  problem: string
-  accepted: string
-}
-
-/** All that is wrong with the inputs, at once. */
-export class BadInput extends Error {
-  override readonly name = 'BadInput'
-  readonly mistakes: Mistake[]
-
-  constructor(mistakes: Mistake[]) {
-    super(
-      mistakes
-        .map(({ input, problem, accepted }) => `${input}: ${problem}; accepted: ${accepted}`)
-        .join('\n'),
-    )
-    this.mistakes = mistakes
-  }
-}
+/** Whose program the exec block runs: the AWS CLI, or the action's own signer. */
+export const TOKEN_PROVIDERS = ['aws', 'builtin'] as const
+export type TokenProviderName = (typeof TOKEN_PROVIDERS)[number]
 
 type Env = NodeJS.ProcessEnv
 
@@ -79,6 +63,7 @@ export function readInputs(env: Env): Inputs {
     roleArn: reader.roleArn('role-arn'),
     assumeRoleArn: reader.roleArn('assume-role-arn'),
     credentialSource: reader.oneOf('credential-source', CREDENTIAL_SOURCES, 'role'),
+    tokenProvider: reader.oneOf('token-provider', TOKEN_PROVIDERS, 'aws'),
     can,
     cannot,
     expectUsername: reader.text('expect-username'),

@@ -1,51 +1,78 @@
-import { within } from './aws/calls.ts'
 import { type Cluster, describeCluster } from './aws/cluster.ts'
-import { type Credentials, findCredentials } from './aws/credentials.ts'
+import type { Credentials } from './aws/credentials.ts'
 import { assumeRole, whoSigns } from './aws/sts.ts'
 import type { Target } from './aws/target.ts'
-import { checkSigner, signerOf } from './aws/token.ts'
-import { diagnose, failureOf } from './diagnosis/diagnose.ts'
+import { accessKeyOf, checkAccessKey } from './aws/token.ts'
+import { diagnose, failureOf, stepFailures } from './diagnosis/diagnose.ts'
 import type { About, Failure } from './diagnosis/failure.ts'
-import { execBlock, execCredential } from './exec-block.ts'
 import type { Inputs } from './inputs.ts'
 import { ApiProblem } from './kube/answers.ts'
 import { type Connection, openConnection } from './kube/client.ts'
 import { KubeProblem } from './kube/evidence.ts'
-import type { ExecConfig, ExecCredential } from './kube/exec.ts'
-import type { KubeconfigEntry } from './kube/kubeconfig.ts'
+import type { ExecConfig } from './kube/exec.ts'
+import type { ExecCredential } from './kube/exec-credential.ts'
+import { checkKubeconfig } from './kube/file.ts'
+import { type KubeconfigEntry, merge, uniqueContexts } from './kube/kubeconfig.ts'
 import { resolveRules } from './kube/resolve.ts'
 import { type Identity, reviewRules, whoAmI } from './kube/reviews.ts'
 import type { RuleMistake } from './kube/rules.ts'
+import { scanKubeconfig } from './kube/secrets.ts'
 import { differingIdentity, failedProbes, mistakenRules, type Probe, probe } from './kube/verdict.ts'
 import type { ClusterReport } from './report/report.ts'
 import type { Run } from './run.ts'
+import type { RunnerCredentials } from './runner-credentials.ts'
+import type { TokenProvider } from './token-provider.ts'
 
-/** What one cluster's login came to: a kubeconfig entry only when nothing failed. */
-export interface Proof {
+/** What one cluster's login starts from. */
+export interface Start {
+  target: Target
+  credentials: RunnerCredentials
+  provider: TokenProvider
+  /** The provider's credential for the target, already being made. */
+  early: Promise<ExecCredential>
+}
+
+/** What one cluster's login came to: entry and report once the cluster was asked. */
+interface Proof {
   failures: Failure[]
   entry?: KubeconfigEntry
   report?: ClusterReport
 }
 
 /**
- * One cluster, from its name to the proof of what the role may do there. Never rejects.
+ * All clusters, side by side, and that their entries can be put into the kubeconfig. Never rejects.
  *
- * @param early the exec block's credential, already being made
+ * @returns what failed; a report and an entry of each cluster that could be asked, with contexts that no two share
  */
-export async function prove(
-  target: Target,
+export async function proveAll(
+  starts: Start[],
   inputs: Inputs,
   run: Run,
-  early: Promise<ExecCredential>,
-): Promise<Proof> {
-  const { name: cluster, region, arn } = target
+): Promise<{ failures: Failure[]; reports: ClusterReport[]; entries: KubeconfigEntry[] }> {
+  const file = checkKubeconfig(inputs.kubeconfig).then(() => [], stepFailures)
+  const proofs = await Promise.all(starts.map((start, index) => prove(start, inputs, run, index === 0)))
+  const entries = uniqueContexts(proofs.flatMap(({ entry }) => entry ?? []))
+  const reports = proofs.flatMap(({ report }) => report ?? [])
+  return {
+    failures: [...(await file), ...proofs.flatMap(({ failures }) => failures)],
+    reports: reports.map((report, index) => ({
+      ...report,
+      context: entries[index]?.context ?? report.context,
+    })),
+    entries,
+  }
+}
+
+/** One cluster, from its name to the proof of what the role may do there. Never rejects. */
+async function prove(start: Start, inputs: Inputs, run: Run, first: boolean): Promise<Proof> {
+  const { name: cluster, region, arn } = start.target
   const about: About = { cluster, region, ...(arn ? { arn } : {}) }
   try {
-    const obtained = await obtain(target, inputs, run, early)
+    const obtained = await obtain(start, inputs, run, first)
     about.authenticationMode = obtained.cluster.authenticationMode
     const asked = await ask(obtained, inputs, run).catch(async error => {
       if (isUnauthorized(error))
-        Object.assign(about, await roleBehind(obtained.credentials, target, inputs, run))
+        Object.assign(about, await roleBehind(obtained.credentials, start.target, inputs, run))
       throw error
     })
     return judge(obtained, asked, inputs, about)
@@ -64,30 +91,22 @@ interface Obtained {
   connection: Connection
 }
 
-async function obtain(
-  target: Target,
-  inputs: Inputs,
-  run: Run,
-  early: Promise<ExecCredential>,
-): Promise<Obtained> {
-  const time = <T>(name: string, work: Promise<T>) => run.time(name, work, target.name)
-  const find = () =>
-    within(
-      'the search for credentials',
-      run,
-      findCredentials(inputs.credentialSource, run.env, target.region),
-    )
-  const credentials = await time('credentials', find())
-  await run.mask([credentials.identity.secretAccessKey, credentials.identity.sessionToken])
-  const cluster = await time('describe cluster', describe(target, credentials, inputs, run))
-  const entry = entryOf(target, cluster, inputs)
+async function obtain(start: Start, inputs: Inputs, run: Run, first: boolean): Promise<Obtained> {
+  const { target, provider, early } = start
+  const own = () => start.credentials.in(target.region)
+  const credentials = await own()
+  const describing = describe(target, credentials, inputs, run)
+  const cluster = await run.time('describe cluster', describing, target.name)
+  const entry = entryOf(start, cluster, inputs)
   const connection = connect(cluster, inputs, run)
+  if (first) await rehearse(inputs.kubeconfig, entry)
 
   // The token of a local cluster on Outposts names its id, which is known only now.
   const { outpostId } = cluster
-  const credential = await (outpostId ? execCredential(target, inputs, run, outpostId) : early)
+  const credential = await (outpostId ? provider.credential(target, own, outpostId) : early)
   await run.mask([credential.token])
-  await checkSigner(signer(credential, entry.user.exec), inputs, credentials, find)
+  const again = () => start.credentials.again(target.region)
+  await checkAccessKey(accessKey(credential, entry.user.exec), inputs, credentials, again)
   return { credentials, cluster, entry, credential, connection }
 }
 
@@ -104,15 +123,25 @@ async function describe(
   return describeCluster(target, credentials, run)
 }
 
-function entryOf(target: Target, cluster: Cluster, inputs: Inputs): KubeconfigEntry {
+function entryOf({ target, provider }: Start, cluster: Cluster, inputs: Inputs): KubeconfigEntry {
   const { arn, endpoint: server, certificateAuthorityData, outpostId } = cluster
   const { alias, userAlias, namespace, proxyUrl } = inputs
   return {
     context: alias ?? target.name,
     ...(namespace ? { namespace } : {}),
     cluster: { name: arn, server, certificateAuthorityData, ...(proxyUrl ? { proxyUrl } : {}) },
-    user: { name: userAlias ?? arn, exec: execBlock(target, inputs, outpostId) },
+    user: { name: userAlias ?? arn, exec: provider.execBlock(target, outpostId) },
   }
+}
+
+/**
+ * Takes an entry through all that the kubeconfig's text will go through. Code that runs for the first time is slow; while
+ * the AWS CLI makes the token, or at least the API server shakes hands, there is nothing else to do.
+ *
+ * @throws KubeProblem kubeconfig-secret
+ */
+async function rehearse(file: string, entry: KubeconfigEntry): Promise<void> {
+  await scanKubeconfig(file, await merge(file, null, [entry]), [entry])
 }
 
 /** Starts now, so that the handshake is over when the token arrives. */
@@ -125,8 +154,8 @@ function connect(
   return openConnection({ server, certificateAuthority, ...(proxyUrl ? { proxyUrl } : {}) }, run)
 }
 
-function signer({ token }: ExecCredential, { command }: ExecConfig): string {
-  const accessKeyId = signerOf(token)
+function accessKey({ token }: ExecCredential, { command }: ExecConfig): string {
+  const accessKeyId = accessKeyOf(token)
   if (accessKeyId) return accessKeyId
   throw new KubeProblem({ kind: 'exec-not-a-credential', command, problem: 'its token is none of EKS' })
 }
@@ -166,7 +195,7 @@ async function roleBehind(credentials: Credentials, { region }: Target, { roleAr
   if (roleArn) return { roleArn }
   // An unknown role leaves a blank in the cure; the refusal is the failure to tell.
   return whoSigns(credentials, region, run).then(
-    signer => ({ roleArn: signer }),
+    roleArn => ({ roleArn }),
     () => ({}),
   )
 }

@@ -1,4 +1,4 @@
-import type { CallOptions } from './aws/calls.ts'
+import type { CallOptions } from './aws/bounds.ts'
 
 /** The runner ends the step: somebody cancelled the job, or it took too long. */
 export class Cancelled extends Error {

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { ClusterOptions } from '../../lab/aws/clusters.ts'
 import { listen } from '../../lab/aws/server.ts'
@@ -63,6 +64,48 @@ describe('DescribeCluster', () => {
     expect(stage.aws.proxy.connects).toMatchObject([
       { host: 'eks.eu-west-1.amazonaws.com', port: 443, outcome: 'answered' },
     ])
+  })
+
+  test('of a region of China goes to that partition\u2019s host', async () => {
+    delete process.env.AWS_ENDPOINT_URL_EKS
+    const there = { name: 'demo', region: 'cn-north-1' }
+    await evidenceOf(describeCluster(there, runner(ALLOW_DESCRIBE), calling()))
+    expect(stage.aws.proxy.connects[0]?.host).toBe('eks.cn-north-1.amazonaws.com.cn')
+  })
+
+  test('is tried first without the SDK, and again with it', async () => {
+    put()
+    const agents = () => asked('DescribeCluster').map(({ userAgent }) => userAgent?.replace(/\/.*/, ''))
+    const own = runner(ALLOW_DESCRIBE)
+    await describeCluster(TARGET, own, calling())
+    expect(agents()).toEqual(['eks-login'])
+    stage.aws.fail({ service: 'eks', times: 1 }, { kind: 'throttle' })
+    await describeCluster(TARGET, own, calling())
+    expect(agents()).toEqual(['eks-login', 'eks-login', 'aws-sdk-js'])
+  })
+
+  test('is the SDK\u2019s from the start where there are shared files, which it reads more of', async () => {
+    put()
+    await writeFile(process.env.AWS_CONFIG_FILE ?? '', `[default]\nendpoint_url = ${stage.aws.eksEndpoint}\n`)
+    delete process.env.AWS_ENDPOINT_URL_EKS
+    expect(await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())).toMatchObject({ arn: ARN })
+    expect(asked('DescribeCluster')).toMatchObject([{ userAgent: expect.stringMatching(/^aws-sdk-js/) }])
+  })
+
+  test.each([
+    ['AWS_USE_FIPS_ENDPOINT', 'fips.eks.us-east-1.amazonaws.com'],
+    ['AWS_USE_DUALSTACK_ENDPOINT', 'eks.us-east-1.api.aws'],
+  ])('with %s goes to %s', async (variable, host) => {
+    stage.aws.putCluster({
+      name: 'demo',
+      region: 'us-east-1',
+      endpoint: 'https://127.0.0.1:6443',
+      certificateAuthorityPem: stage.aws.caPem,
+    })
+    delete process.env.AWS_ENDPOINT_URL_EKS
+    process.env[variable] = 'true'
+    await describeCluster({ name: 'demo', region: 'us-east-1' }, runner(ALLOW_DESCRIBE), calling())
+    expect(stage.aws.proxy.connects).toMatchObject([{ host }])
   })
 
   test('does not trust the proxy\u2019s certificate without AWS_CA_BUNDLE', async () => {

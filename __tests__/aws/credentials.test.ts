@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CredentialSource } from '../../src/aws/credential-source.ts'
 import { findCredentials } from '../../src/aws/credentials.ts'
@@ -112,6 +112,12 @@ describe('credentials come from', () => {
     expect((await find('role')).identity).toEqual({ accessKeyId, secretAccessKey, sessionToken })
   })
 
+  test('the environment, which may say when they end', async () => {
+    environment()
+    process.env.AWS_CREDENTIAL_EXPIRATION = '2099-01-02T03:04:05+01:00'
+    expect((await find()).identity.expiration).toEqual(new Date('2099-01-02T02:04:05Z'))
+  })
+
   test('a profile with keys', async () => {
     await keysProfile()
     const found = await find()
@@ -122,6 +128,20 @@ describe('credentials come from', () => {
   test('the profile default, which nobody names', async () => {
     await keysProfile('default')
     delete process.env.AWS_PROFILE
+    expect(callerOf(await find())).toBe('user/default-user')
+  })
+
+  test.each([
+    ['below HOME, by default', undefined],
+    ['where a variable says, from HOME on', '~/.aws/credentials'],
+  ])('a file of the profile default alone, %s', async (_where, file) => {
+    await keysProfile('default')
+    delete process.env.AWS_PROFILE
+    await mkdir(join(stage.folder, '.aws'))
+    await rename(join(stage.folder, 'config'), join(stage.folder, '.aws', 'credentials'))
+    process.env.HOME = stage.folder
+    delete process.env.AWS_SHARED_CREDENTIALS_FILE
+    if (file) process.env.AWS_SHARED_CREDENTIALS_FILE = file
     expect(callerOf(await find())).toBe('user/default-user')
   })
 
@@ -226,6 +246,26 @@ describe('what cannot be had is evidence', () => {
       kind: 'credentials-failed',
       source: 'environment',
       message: 'AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not',
+    })
+  })
+
+  test('keys of the environment that have ended', async () => {
+    environment()
+    process.env.AWS_CREDENTIAL_EXPIRATION = '2020-01-02T03:04:05Z'
+    expect(await evidenceOf(find())).toEqual({
+      kind: 'credentials-expired',
+      source: 'environment',
+      expiration: '2020-01-02T03:04:05.000Z',
+    })
+  })
+
+  test('keys of the environment that end at no time', async () => {
+    environment()
+    process.env.AWS_CREDENTIAL_EXPIRATION = 'soon'
+    expect(await evidenceOf(find())).toEqual({
+      kind: 'credentials-failed',
+      source: 'environment',
+      message: 'AWS_CREDENTIAL_EXPIRATION is no time: "soon"',
     })
   })
 

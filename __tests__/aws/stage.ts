@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AwsOptions, type LabAws, startAws } from '../../lab/aws/aws.ts'
 import type { PolicyStatement } from '../../lab/aws/policy.ts'
-import type { CallOptions } from '../../src/aws/calls.ts'
+import type { CallOptions } from '../../src/aws/bounds.ts'
 import type { Credentials } from '../../src/aws/credentials.ts'
 import { type AwsEvidence, AwsProblem } from '../../src/aws/evidence.ts'
 

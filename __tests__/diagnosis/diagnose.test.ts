@@ -1,7 +1,7 @@
 import { AwsProblem } from '../../src/aws/evidence.ts'
+import { BadInput } from '../../src/bad-input.ts'
 import { diagnose, failureOf, stepFailures } from '../../src/diagnosis/diagnose.ts'
 import type { About, Evidence } from '../../src/diagnosis/failure.ts'
-import { BadInput } from '../../src/inputs.ts'
 import { KubeProblem } from '../../src/kube/evidence.ts'
 
 const ABOUT: About = { cluster: 'demo', region: 'eu-west-1' }

@@ -344,6 +344,30 @@ describe('undo', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
+  test.each([
+    ['nothing, of a file of ours', null, null],
+    ['what others had in it', OTHERS, 'theirs'],
+  ])('tells under the lock what it leaves: %s', async (_what, before, left) => {
+    if (before !== null) await writeFile(file, before)
+    const undo = await write()
+    const told: (string | null)[] = []
+    await undoKubeconfig(undo, 1, async text => {
+      told.push(text)
+      expect(await readdir(folder)).toContain('config.lock')
+    })
+    expect(told).toEqual([left === null ? null : await readFile(file, 'utf8')])
+  })
+
+  test('of a file that is gone takes the folder that the login had made, too', async () => {
+    const path = join(folder, 'eks-login', 'config')
+    const undo = await write(path)
+    await rm(path)
+    const told: (string | null)[] = []
+    expect(await undoKubeconfig(undo, 1, async text => void told.push(text))).toBe('gone')
+    expect(told).toEqual([null])
+    expect(await readdir(folder)).toEqual([])
+  })
+
   test('leaves a folder that was there before, empty as it was', async () => {
     const undo = await write()
     expect(await undoKubeconfig(undo, 1)).toBe('removed')

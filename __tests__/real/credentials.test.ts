@@ -24,14 +24,20 @@ async function mappedRole(name: string, trust: Trust): Promise<Role> {
   return role
 }
 
+const inAnHour = () => new Date(Date.now() + 3_600_000)
+
+/** That both token providers find these credentials, in the login and for kubectl after it. */
 async function expectLogin(given: Record<string, string>, role: Role, source: string): Promise<void> {
   // The AWS CLI keeps the credentials of an assumed role in its own cache, below HOME. That is no file of ours, and all
   // files of the runner are looked through for secrets: so its HOME is elsewhere.
   const env = { HOME: at.lab.env.HOME ?? '', ...given }
-  const login = await at.login({}, { env })
-  expect(login).toMatchObject({ code: 0, outputs: { 'role-arn': role.arn, username: 'demo' } })
-  expect(login.report.clusters[0]?.credentials.source).toContain(source)
-  expect(await at.runner.step('kubectl', ['get', 'ns'], { env })).toMatchObject({ code: 0 })
+  for (const provider of ['aws', 'builtin']) {
+    const on = await at.anotherRunner()
+    const login = await at.login({ 'token-provider': provider }, { env, on })
+    expect(login).toMatchObject({ code: 0, outputs: { 'role-arn': role.arn, username: 'demo' } })
+    expect(login.report.clusters[0]?.credentials.source).toContain(source)
+    expect(await on.step('kubectl', ['get', 'ns'], { env })).toMatchObject({ code: 0 })
+  }
 }
 
 test(
@@ -98,6 +104,53 @@ region = us-east-1
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'ci-config'), config)
     await expectLogin({ AWS_CONFIG_FILE: join(folder, 'ci-config'), AWS_PROFILE: 'ci' }, role, 'profile ci')
+  },
+  PATIENCE,
+)
+
+test(
+  'temporary keys of a role in the environment',
+  async () => {
+    const { identities } = at.lab.aws
+    const role = await mappedRole('exported', {
+      Effect: 'Allow',
+      Principal: { Service: 'ec2.amazonaws.com' },
+      Action: 'sts:AssumeRole',
+    })
+    const keys = identities.issueSession(role, { name: 'exported', expires: inAnHour() })
+    const env = {
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_SESSION_TOKEN: keys.sessionToken,
+    }
+    await expectLogin(env, role, 'environment')
+  },
+  PATIENCE,
+)
+
+test(
+  'a role whose keys a profile’s credential_process prints',
+  async () => {
+    const { identities } = at.lab.aws
+    const role = await mappedRole('printed', {
+      Effect: 'Allow',
+      Principal: { Service: 'ec2.amazonaws.com' },
+      Action: 'sts:AssumeRole',
+    })
+    const keys = identities.issueSession(role, { name: 'printed', expires: inAnHour() })
+    const folder = join(at.lab.env.HOME ?? '', '.aws')
+    await mkdir(folder, { recursive: true })
+    const printed = {
+      Version: 1,
+      AccessKeyId: keys.accessKeyId,
+      SecretAccessKey: keys.secretAccessKey,
+      SessionToken: keys.sessionToken,
+    }
+    await writeFile(join(folder, 'printed.json'), JSON.stringify(printed))
+    const config = `[profile printing]\ncredential_process = cat ${join(folder, 'printed.json')}\n`
+    await writeFile(join(folder, 'printing-config'), config)
+    const env = { AWS_CONFIG_FILE: join(folder, 'printing-config'), AWS_PROFILE: 'printing' }
+    await expectLogin(env, role, 'profile printing')
   },
   PATIENCE,
 )

@@ -177,9 +177,9 @@ test(
   PATIENCE,
 )
 
-test(
-  'a local cluster on Outposts gets a token for its id',
-  async () => {
+test.each(['aws', 'builtin'])(
+  'a local cluster on Outposts gets a token for its id, by %s',
+  async provider => {
     const { region, endpoint, caPem } = at.cluster
     const outpost = {
       outpostArn: 'arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0',
@@ -196,7 +196,7 @@ test(
     at.lab.aws.identities.putPolicy(at.role.arn, 'any', {
       Statement: [{ Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: '*' }],
     })
-    const login = await at.login({ 'cluster-name': 'rack' })
+    const login = await at.login({ 'cluster-name': 'rack', 'token-provider': provider })
     expect(login.code).toBe(0)
     expect(await readFile(login.outputs.kubeconfig ?? '', 'utf8')).toMatch(/--cluster-id\n +- demo/)
     expect(await at.runner.step('kubectl', ['get', 'ns'])).toMatchObject({ code: 0 })

@@ -1,15 +1,9 @@
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import { awsAgent, ProxyRefusal } from '../network.ts'
+import type { CallOptions } from './bounds.ts'
 import { AwsProblem } from './evidence.ts'
+import { dnsSuffix } from './hosts.ts'
 import type { RefusalEndsRetries } from './retry.ts'
-
-/** What a call to AWS needs to know of its surroundings. */
-export interface CallOptions {
-  env: NodeJS.ProcessEnv
-  /** Bound on one call, its retries included. */
-  timeoutSeconds: number
-  signal: AbortSignal
-}
 
 /** The settings that every SDK client here shares. */
 export interface ClientSettings {
@@ -50,7 +44,7 @@ const MAX_ATTEMPTS = 10
  */
 export function endpointOf(service: 'EKS' | 'STS', region: string, env: NodeJS.ProcessEnv): string {
   const named = env[`AWS_ENDPOINT_URL_${service}`] || env.AWS_ENDPOINT_URL
-  return named || `${service.toLowerCase()}.${region}.amazonaws.com`
+  return named || `${service.toLowerCase()}.${region}.${dnsSuffix(region)}`
 }
 
 /**
@@ -58,7 +52,7 @@ export function endpointOf(service: 'EKS' | 'STS', region: string, env: NodeJS.P
  *
  * @param asked operation and service, like `eks:DescribeCluster`
  * @param resource what was asked about
- * @param retries what it was sent with: when the time is over, its last answer is what there is to tell
+ * @param settings what it was sent with, if with the SDK: when the time is over, the last answer is what there is to tell
  * @throws AwsProblem refused, unreachable, timed-out
  */
 export async function ask<Answer>(
@@ -66,7 +60,7 @@ export async function ask<Answer>(
   resource: string,
   endpoint: string,
   { timeoutSeconds, signal }: CallOptions,
-  { retryStrategy }: Pick<ClientSettings, 'retryStrategy'>,
+  settings: () => ClientSettings | undefined,
   send: (options: { abortSignal: AbortSignal }) => Promise<Answer>,
 ): Promise<Answer> {
   const bound = AbortSignal.timeout(timeoutSeconds * 1000)
@@ -75,32 +69,12 @@ export async function ask<Answer>(
   } catch (cause) {
     signal.throwIfAborted()
     if (cause instanceof AwsProblem) throw cause
-    const { last } = retryStrategy
+    const last = settings()?.retryStrategy.last
     if (bound.aborted && !statusOf(last)) {
       throw new AwsProblem({ kind: 'timed-out', asked, endpoint, seconds: timeoutSeconds }, { cause })
     }
     throw new AwsProblem(evidenceOf(bound.aborted ? last : cause, asked, resource, endpoint), { cause })
   }
-}
-
-/**
- * Bounds work that has no bound of its own. It may go on, but nobody waits for it.
- *
- * @throws AwsProblem timed-out; the signal's reason when that fires first
- */
-export async function within<T>(
-  asked: string,
-  { timeoutSeconds, signal }: CallOptions,
-  work: Promise<T>,
-): Promise<T> {
-  const bound = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)])
-  const over = new Promise<never>((_, reject) => {
-    bound.addEventListener('abort', () => {
-      const evidence = { kind: 'timed-out', asked, endpoint: asked, seconds: timeoutSeconds } as const
-      reject(signal.aborted ? signal.reason : new AwsProblem(evidence))
-    })
-  })
-  return Promise.race([work, over])
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -1,6 +1,8 @@
-import { ask, type CallOptions, clientSettings, endpointOf } from './calls.ts'
+import type { CallOptions } from './bounds.ts'
+import { ask, type ClientSettings, clientSettings, endpointOf } from './calls.ts'
 import type { Credentials } from './credentials.ts'
 import { AwsProblem } from './evidence.ts'
+import { plainGet } from './plain-get.ts'
 import type { Target } from './target.ts'
 
 /** What DescribeCluster says of a cluster that can be logged in to. */
@@ -31,30 +33,52 @@ export async function describeCluster(
   { identity }: Credentials,
   options: CallOptions,
 ): Promise<Cluster> {
-  const settings = await clientSettings(options)
+  const { name, region, arn } = target
+  const endpoint = endpointOf('EKS', region, options.env)
+  let settings: ClientSettings | undefined
+  const { cluster } = await ask(
+    'eks:DescribeCluster',
+    arn ?? name,
+    endpoint,
+    options,
+    () => settings,
+    async bound => {
+      const { env } = options
+      const url = endpoint.includes('://') ? endpoint : `https://${endpoint}`
+      const { abortSignal } = bound
+      const answer = await plainGet<Answer>(url, `/clusters/${name}`, identity, region, env, abortSignal)
+      if (answer) return answer
+      settings = await clientSettings(options)
+      return describeBySdk(target, identity, settings, bound)
+    },
+  )
+  return usable(target, cluster ?? {})
+}
+
+async function describeBySdk(
+  { name, region }: Target,
+  credentials: Credentials['identity'],
+  settings: ClientSettings,
+  bound: { abortSignal: AbortSignal },
+): Promise<Answer> {
   const { EKSClient, DescribeClusterCommand } = await import('./sdk.ts')
-  const client = new EKSClient({
-    region: target.region,
-    credentials: identity,
-    ...settings,
-  })
-  const resource = target.arn ?? target.name
+  const client = new EKSClient({ region, credentials, ...settings })
   try {
-    const { cluster } = await ask(
-      'eks:DescribeCluster',
-      resource,
-      endpointOf('EKS', target.region, options.env),
-      options,
-      settings,
-      bound => client.send(new DescribeClusterCommand({ name: target.name }), bound),
-    )
-    return usable(target, cluster ?? {})
+    return await client.send(new DescribeClusterCommand({ name }), bound)
   } finally {
     client.destroy()
   }
 }
 
-type Described = NonNullable<import('@aws-sdk/client-eks').DescribeClusterCommandOutput['cluster']>
+/** What is read of the answer; as JSON it is as the SDK has it. */
+interface Answer {
+  cluster?: Described | undefined
+}
+
+type Described = Pick<
+  import('@aws-sdk/client-eks').Cluster,
+  'arn' | 'status' | 'endpoint' | 'version' | 'certificateAuthority' | 'outpostConfig' | 'id' | 'accessConfig'
+>
 
 function usable(target: Target, described: Described): Cluster {
   const { status = 'unknown', endpoint, arn = '', version = '' } = described

@@ -1,8 +1,8 @@
 import type { AwsCredentialIdentity } from '@smithy/types'
-import { trustedAgent } from './calls.ts'
 import type { CredentialSource } from './credential-source.ts'
 import { AwsProblem } from './evidence.ts'
-import { METADATA_PATIENCE_MS } from './instance-metadata.ts'
+import { isMetadataDisabled, readInstanceCredentials } from './instance-metadata.ts'
+import { hasSharedFiles } from './shared-files.ts'
 
 export interface Credentials {
   identity: AwsCredentialIdentity
@@ -57,11 +57,16 @@ function refuseUnwanted(wanted: CredentialSource, { identity, source }: Credenti
 }
 
 const fromEnvironment: Link = env => {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION } = env
   if (!AWS_ACCESS_KEY_ID) return null
   const source = 'environment'
   if (!AWS_SECRET_ACCESS_KEY) {
     const message = 'AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not'
+    throw new AwsProblem({ kind: 'credentials-failed', source, message })
+  }
+  const expiration = AWS_CREDENTIAL_EXPIRATION ? new Date(AWS_CREDENTIAL_EXPIRATION) : undefined
+  if (Number.isNaN(expiration?.getTime())) {
+    const message = `AWS_CREDENTIAL_EXPIRATION is no time: ${JSON.stringify(AWS_CREDENTIAL_EXPIRATION)}`
     throw new AwsProblem({ kind: 'credentials-failed', source, message })
   }
   return Promise.resolve({
@@ -71,6 +76,7 @@ const fromEnvironment: Link = env => {
       accessKeyId: AWS_ACCESS_KEY_ID,
       secretAccessKey: AWS_SECRET_ACCESS_KEY,
       ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
+      ...(expiration ? { expiration } : {}),
     },
   })
 }
@@ -110,15 +116,8 @@ const fromContainer: Link = env => {
   })
 }
 
-const fromInstance: Link = env => {
-  if (env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') return null
-  return obtain(INSTANCE_ROLE, async () => {
-    const { fromInstanceMetadata } = await import('./sdk.ts')
-    // The SDK takes silence for an old service, asks without a session token and is refused: its own second of patience
-    // was too short with twenty logins at once.
-    return fromInstanceMetadata({ timeout: METADATA_PATIENCE_MS, maxRetries: 1 })()
-  })
-}
+const fromInstance: Link = env =>
+  isMetadataDisabled(env) ? null : obtain(INSTANCE_ROLE, () => readInstanceCredentials(env))
 
 const LINKS = [
   fromEnvironment,
@@ -138,9 +137,10 @@ async function fromProfile(
   // The CLI's order (botocore, configprovider.py), which is not the SDK's.
   const name = env.AWS_DEFAULT_PROFILE || env.AWS_PROFILE || 'default'
   const source = `profile ${name}`
+  const variable = env.AWS_DEFAULT_PROFILE ? 'AWS_DEFAULT_PROFILE' : env.AWS_PROFILE ? 'AWS_PROFILE' : null
+  if (!variable && !hasSharedFiles(env)) return null
   const { parseKnownFiles } = await import('@smithy/core/config')
   const profile = (await parseKnownFiles({ profile: name }))[name]
-  const variable = env.AWS_DEFAULT_PROFILE ? 'AWS_DEFAULT_PROFILE' : env.AWS_PROFILE ? 'AWS_PROFILE' : null
   if (!profile && variable) {
     const message = `${variable} names ${name}, which is in none of the AWS config files`
     throw new AwsProblem({ kind: 'credentials-failed', source, message })
@@ -165,7 +165,10 @@ async function obtain(source: string, provide: () => Promise<AwsCredentialIdenti
 }
 
 async function stsConfig(env: Env, region: string) {
-  const { NodeHttpHandler } = await import('./sdk.ts')
+  const [{ trustedAgent }, { NodeHttpHandler }] = await Promise.all([
+    import('./calls.ts'),
+    import('@smithy/node-http-handler'),
+  ])
   return {
     region,
     requestHandler: new NodeHttpHandler({ httpsAgent: trustedAgent(env), connectionTimeout: 5000 }),

@@ -1,2 +1,2 @@
-// STS is asked only for assume-role-arn and after a failure: a chunk of its own, loaded for nobody else.
+// STS is asked only for a role to assume and after a failure: a chunk of its own, loaded for nobody else.
 export { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'

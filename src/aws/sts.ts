@@ -1,9 +1,10 @@
 import { roleOfSession } from './arn.ts'
-import { ask, type CallOptions, clientSettings, endpointOf } from './calls.ts'
+import type { CallOptions } from './bounds.ts'
+import { ask, clientSettings, endpointOf } from './calls.ts'
 import type { Credentials } from './credentials.ts'
 
 /**
- * Another role's credentials, for a cluster that is described across accounts.
+ * Another role's credentials, to describe a cluster across accounts or to sign a token with.
  * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
  *
  * @param sessionName 2 to 64 of `[\w+=,.@-]`: how CloudTrail names the session
@@ -68,7 +69,14 @@ async function askSts<Answer>(
   const client = new sdk.STSClient({ region, credentials: identity, ...settings })
   try {
     const endpoint = endpointOf('STS', region, options.env)
-    return await ask(asked, resource, endpoint, options, settings, bound => send(sdk, client, bound))
+    return await ask(
+      asked,
+      resource,
+      endpoint,
+      options,
+      () => settings,
+      bound => send(sdk, client, bound),
+    )
   } finally {
     client.destroy()
   }

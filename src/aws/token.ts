@@ -8,7 +8,7 @@ const PREFIX = 'k8s-aws-v1.'
  * The access key id that signed a token of EKS: `k8s-aws-v1.` and the base64url of a presigned STS GetCallerIdentity
  * URL (aws-iam-authenticator, pkg/token). Null when the text is no such token.
  */
-export function signerOf(token: string): string | null {
+export function accessKeyOf(token: string): string | null {
   if (!token.startsWith(PREFIX)) return null
   const url = URL.parse(Buffer.from(token.slice(PREFIX.length), 'base64url').toString('utf8'))
   return url?.searchParams.get('X-Amz-Credential')?.split('/')[0] ?? null
@@ -28,22 +28,27 @@ export function isLongLived(accessKeyId: string): boolean {
  * @param again finds the credentials anew: the instance's are renewed every few hours, perhaps between the two looks
  * @throws AwsProblem identity-differs, credentials-refused
  */
-export async function checkSigner(
-  signer: string,
+export async function checkAccessKey(
+  accessKeyId: string,
   { credentialSource: wanted, roleArn }: { credentialSource: CredentialSource; roleArn: string | undefined },
   { source, identity, shared }: Credentials,
   again: () => Promise<Credentials>,
 ): Promise<void> {
-  if (wanted !== 'any' && isLongLived(signer)) {
+  if (wanted !== 'any' && isLongLived(accessKeyId)) {
     throw new AwsProblem({
       kind: 'credentials-refused',
       wanted,
       source: 'the exec block\u2019s command',
-      accessKeyId: signer,
+      accessKeyId,
     })
   }
-  if (roleArn || !shared || signer === identity.accessKeyId) return
+  if (roleArn || !shared || accessKeyId === identity.accessKeyId) return
   const { identity: renewed } = await again()
-  if (signer === renewed.accessKeyId) return
-  throw new AwsProblem({ kind: 'identity-differs', source, checked: identity.accessKeyId, token: signer })
+  if (accessKeyId === renewed.accessKeyId) return
+  throw new AwsProblem({
+    kind: 'identity-differs',
+    source,
+    checked: identity.accessKeyId,
+    token: accessKeyId,
+  })
 }

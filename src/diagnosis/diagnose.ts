@@ -1,5 +1,5 @@
 import { AwsProblem } from '../aws/evidence.ts'
-import { BadInput } from '../inputs.ts'
+import { BadInput } from '../bad-input.ts'
 import { KubeProblem } from '../kube/evidence.ts'
 import { Cancelled } from '../run.ts'
 import { awsDiagnoses } from './aws.ts'

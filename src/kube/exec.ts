@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { KubeProblem } from './evidence.ts'
+import { EXEC_API_VERSION, type ExecCredential, readExecCredential } from './exec-credential.ts'
 import { redact } from './secrets.ts'
 
 /** A user entry's `exec` of a kubeconfig (client.authentication.k8s.io/v1beta1). */
@@ -10,15 +10,6 @@ export interface ExecConfig {
   args: string[]
   env: { name: string; value: string }[]
 }
-
-/** The status of an ExecCredential: the one that a bearer token comes in. */
-export interface ExecCredential {
-  token: string
-  /** RFC 3339; absent when the plugin gave none */
-  expirationTimestamp?: string
-}
-
-export const EXEC_API_VERSION = 'client.authentication.k8s.io/v1beta1'
 
 /**
  * Runs an exec block as kubectl would (client-go, plugin/pkg/client/auth/exec): the given environment, then the
@@ -55,6 +46,8 @@ interface Ended {
 
 function run(exec: ExecConfig, env: NodeJS.ProcessEnv, bound: AbortSignal): Promise<Ended> {
   const posix = process.platform !== 'win32'
+  // Here and not above: the builtin token provider starts no process.
+  const { spawn } = process.getBuiltinModule('node:child_process')
   const child = spawn(exec.command, exec.args, {
     env: {
       ...env,
@@ -121,26 +114,4 @@ function notStarted(exec: ExecConfig, env: NodeJS.ProcessEnv, cause: NodeJS.Errn
 function onPath(command: string, env: NodeJS.ProcessEnv): string | undefined {
   const folders = command.includes('/') ? [''] : (env.PATH ?? '').split(delimiter)
   return folders.map(folder => join(folder, command)).find(file => existsSync(file))
-}
-
-function readExecCredential(stdout: string, command: string): ExecCredential {
-  const refuse = (problem: string) => new KubeProblem({ kind: 'exec-not-a-credential', command, problem })
-  let printed: {
-    kind?: unknown
-    apiVersion?: unknown
-    status?: { token?: unknown; expirationTimestamp?: unknown }
-  }
-  try {
-    printed = JSON.parse(stdout)
-  } catch {
-    // What it printed may be half a token: the evidence says its size, not its text.
-    throw refuse(stdout.trim() === '' ? 'it printed nothing' : `its ${stdout.length} characters are not JSON`)
-  }
-  if (printed?.kind !== 'ExecCredential') throw refuse('what it printed is not of kind ExecCredential')
-  if (printed.apiVersion !== EXEC_API_VERSION) {
-    throw refuse(`its apiVersion is ${JSON.stringify(printed.apiVersion)}, not ${EXEC_API_VERSION}`)
-  }
-  const { token, expirationTimestamp } = printed.status ?? {}
-  if (typeof token !== 'string' || token === '') throw refuse('it holds no token')
-  return typeof expirationTimestamp === 'string' ? { token, expirationTimestamp } : { token }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { KubeProblem } from './evidence.ts'
@@ -11,6 +12,7 @@ import { withLock } from './lock.ts'
  *
  * @param file absolute path; its folder is made when it is missing
  * @param beforeCommit told what will be written and what takes it back; when it throws, nothing is written
+ * @param settled told what the file holds in the end, null for nothing, written or not, while it is still locked
  * @throws KubeProblem any of its kubeconfig kinds; the file is then byte for byte as it was
  */
 export async function writeKubeconfig(
@@ -18,6 +20,7 @@ export async function writeKubeconfig(
   entries: KubeconfigEntry[],
   timeoutSeconds: number,
   beforeCommit: (text: string, undo: Undo) => Promise<void>,
+  settled: Settled = async () => {},
 ): Promise<void> {
   return told(file, async () => {
     const createdFolder = (await mkdir(dirname(file), { recursive: true, mode: 0o700 })) !== undefined
@@ -27,11 +30,19 @@ export async function writeKubeconfig(
       const after = await merge(file, before, entries)
       const contexts = await contextsOf(file, before)
       const created = before === null
-      await beforeCommit(after, { file, created, createdFolder, entries, before: contexts })
-      await replace(target, after)
+      let text = before
+      try {
+        await beforeCommit(after, { file, created, createdFolder, entries, before: contexts })
+        await replace(target, after)
+        text = after
+      } finally {
+        await settled(text)
+      }
     })
   })
 }
+
+type Settled = (text: string | null) => Promise<void>
 
 /** Reads a kubeconfig early, so that one that cannot be merged into is known before anything is asked for. */
 export async function checkKubeconfig(file: string): Promise<void> {
@@ -44,26 +55,30 @@ export async function checkKubeconfig(file: string): Promise<void> {
 /**
  * Takes a login's entries out again, and the file with them when they were all it held and the login had made it.
  *
+ * @param settled told what is left of the text, null for nothing, while the file is still locked
  * @returns what is left of the file: `removed`, `kept` without our entries, or `gone` when it was not there any more
  * @throws KubeProblem any of its kubeconfig kinds
  */
 export async function undoKubeconfig(
   undo: Undo,
   timeoutSeconds: number,
+  settled: Settled = async () => {},
 ): Promise<'removed' | 'kept' | 'gone'> {
   return told(undo.file, async () => {
     const target = await resolveInside(undo.file)
-    if ((await read(target)) === null) return 'gone'
+    // Without its folder there is nothing to lock, and nothing beside the file either.
+    if (!existsSync(dirname(target))) return 'gone'
     const left = await withLock(target, timeoutSeconds, async () => {
       const text = await read(target)
-      if (text === null) return 'gone'
-      const after = await unmerge(text, undo)
+      const after = text === null ? null : await unmerge(text, undo)
       if (after !== null) await replace(target, after)
-      else await rm(target)
+      else await rm(target, { force: true })
+      await settled(after)
+      if (text === null) return 'gone'
       return after === null ? 'removed' : 'kept'
     })
     // Only an empty folder goes; one with anything in it refuses.
-    if (left === 'removed' && undo.createdFolder) await rmdir(dirname(target)).catch(() => {})
+    if (left !== 'kept' && undo.createdFolder) await rmdir(dirname(target)).catch(() => {})
     return left
   })
 }

@@ -1,6 +1,7 @@
 import type { Document, Scalar, YAMLMap, YAMLSeq } from 'yaml'
 import { KubeProblem } from './evidence.ts'
-import { EXEC_API_VERSION, type ExecConfig } from './exec.ts'
+import type { ExecConfig } from './exec.ts'
+import { EXEC_API_VERSION } from './exec-credential.ts'
 
 /**
  * One login: the context that it adds to a kubeconfig, with its cluster and user.
@@ -69,6 +70,18 @@ export async function contextsOf(file: string, text: string | null): Promise<Con
   const current = document.get('current-context')
   const names = sectionOf(document, 'contexts').items.map(item => String(item.get('name')))
   return { current: typeof current === 'string' && current !== '' ? current : null, names }
+}
+
+/**
+ * The arguments of all exec blocks in a kubeconfig's text, a list for each.
+ *
+ * @throws KubeProblem kubeconfig-corrupt, kubeconfig-unexpected
+ */
+export async function execArguments(file: string, text: string | null): Promise<string[][]> {
+  const document = await parse(file, text)
+  return sectionOf(document, 'users').items.map(item =>
+    (item.toJS(document).user?.exec?.args ?? []).map(String),
+  )
 }
 
 /**

@@ -71,7 +71,8 @@ export interface FoundSecret {
  */
 export async function findSecrets(text: string): Promise<FoundSecret[]> {
   const { parseDocument } = await import('yaml')
-  const config = parseDocument(text, { version: '1.1', merge: true }).toJS() ?? {}
+  const config =
+    parseDocument(text, { version: '1.1', merge: true, uniqueKeys: false, prettyErrors: false }).toJS() ?? {}
   const { users, ...rest } = config
   const found: FoundSecret[] = secretTexts(rest).map(where => ({ user: null, where }))
   for (const { name, user } of Array.isArray(users) ? users : []) {

@@ -3,8 +3,7 @@ import { failureGroup, failureTitle, harmless, type LogGroup, logGroups } from '
 import type { Report } from './report.ts'
 import { summaryMarkdown } from './summary.ts'
 
-// The toolkit is half of the bundle and is needed only once there is something to say: it loads while the exec
-// block's command runs.
+// The toolkit is needed only once there is something to say: it loads while the credentials are sought.
 const toolkit = () => import('@actions/core')
 
 /** Makes the runner print *** wherever one of these would stand in the log of this or any later step. */

@@ -1,0 +1,65 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PATIENCE, scenario } from './scenario.ts'
+
+// Fifty clusters in one step: names with an authenticator each, in front of one API server.
+
+const neighbours = Array.from({ length: 49 }, (_, index) => `demo-${index + 2}`)
+const names = ['demo', ...neighbours]
+const at = scenario([{ name: 'demo', neighbours }])
+
+test(
+  'fifty clusters in one step are fifty contexts, credentials are sought once, and memory stays in bounds',
+  async () => {
+    const inputs = { 'cluster-name': names.join('\n'), 'token-provider': 'builtin' }
+    const { env, peak } = await tellingMemory()
+    const login = await at.login(inputs, { env })
+    expect(login.report.failures).toEqual([])
+    expect(login.code).toBe(0)
+    expect(JSON.parse(login.outputs.contexts ?? '')).toEqual(names)
+    expect(login.report.clusters.map(({ name, username }) => [name, username])).toEqual(
+      names.map(name => [name, 'demo']),
+    )
+    const searches = at.lab.aws.requests.filter(({ operation }) => operation === 'GetCredentials')
+    expect(searches).toHaveLength(1)
+    const later = await at.runner.step('kubectl', ['get', 'ns', '--context', 'demo-50'])
+    expect(later).toMatchObject({ code: 0, stdout: expect.stringMatching(/kube-system +Active/) })
+    expect(await peak()).toBeLessThan(150e6)
+  },
+  PATIENCE,
+)
+
+/** Lets the action tell, at its end, the most memory that it had; in bytes. */
+async function tellingMemory() {
+  const told = join(at.lab.env.HOME ?? '', 'memory')
+  const file = join(at.lab.env.HOME ?? '', 'tell-memory.cjs')
+  const tell = `require('node:fs').writeFileSync(${JSON.stringify(told)}, String(process.resourceUsage().maxRSS))`
+  await writeFile(file, `process.on('exit', () => ${tell})\n`)
+  const peak = async () => Number(await readFile(told, 'utf8')) * 1024
+  return { env: { NODE_OPTIONS: `--require=${file}` }, peak }
+}
+
+test(
+  'when one of many may not be described, the others are proven and nothing is written',
+  async () => {
+    const login = await at.login({
+      'cluster-name': [...names.slice(0, 9), 'nowhere'].join(','),
+      'token-provider': 'builtin',
+    })
+    expect(login.code).toBe(1)
+    expect(login.report.failures.map(({ code, cluster }) => [code, cluster])).toEqual([['EKS201', 'nowhere']])
+    expect(login.report.clusters.map(({ name }) => name)).toEqual(names.slice(0, 9))
+    expect(login.env).toEqual({})
+  },
+  PATIENCE,
+)
+
+test(
+  'ten clusters with the AWS CLI',
+  async () => {
+    const login = await at.login({ 'cluster-name': names.slice(0, 10).join('\n') })
+    expect(login.report.failures).toEqual([])
+    expect(JSON.parse(login.outputs.contexts ?? '')).toEqual(names.slice(0, 10))
+  },
+  PATIENCE,
+)

@@ -1,0 +1,1 @@
+export const id=609;export const ids=[609];export const modules={1609:(r,e,t)=>{t.d(e,{NodeHttpHandler:()=>o.NodeHttpHandler,RefusalEndsRetries:()=>d});var o=t(1279),s=t(3609);class d extends s.StandardRetryStrategy{last;async refreshRetryTokenForRetry(...[r,e]){if(this.last=e.error,e.error?.code==="ECONNREFUSED")throw e.error;return super.refreshRetryTokenForRetry(r,e)}}}};

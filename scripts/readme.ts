@@ -1,16 +1,19 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { load } from 'js-yaml'
+import type { BenchResult } from '../lab/bench/result.ts'
+import { BadInput } from '../src/bad-input.ts'
 import { awsDiagnoses } from '../src/diagnosis/aws.ts'
 import { apiDiagnoses, execDiagnoses, serverDiagnoses, verdictDiagnoses } from '../src/diagnosis/cluster.ts'
 import { diagnose, stepFailures } from '../src/diagnosis/diagnose.ts'
 import type { Evidence, Failure } from '../src/diagnosis/failure.ts'
 import { kubeconfigDiagnoses } from '../src/diagnosis/kubeconfig.ts'
-import { BadInput } from '../src/inputs.ts'
 import { Cancelled } from '../src/run.ts'
+import { performanceTables } from './performance.ts'
+import { table } from './table.ts'
 
-// Writes the tables of the documentation that the code decides: inputs and outputs, and the codes of failures. Each
-// stands between <!-- NAME --> and <!-- /NAME -->.
+// Writes the tables of the documentation that something else decides: inputs and outputs, the codes of failures, and
+// what `npm run bench -- --save` measured. Each stands between <!-- NAME --> and <!-- /NAME -->.
 //
 //   node scripts/readme.ts           writes them
 //   node scripts/readme.ts --check   says whether they are what the code says, and changes nothing
@@ -48,6 +51,7 @@ const { inputs, outputs } = await readAction()
 const pages: Record<string, Record<string, string>> = {
   'README.md': { inputs: inputTable(inputs), outputs: outputTable(outputs) },
   'docs/failures.md': { codes: codeTable(await allFailures()) },
+  'docs/performance.md': performanceTables(await readBench()),
 }
 const check = process.argv.includes('--check')
 for (const [page, tables] of Object.entries(pages)) {
@@ -70,11 +74,6 @@ function put(text: string, page: string, name: string, table: string): string {
   return `${text.slice(0, from)}${begin}${table}\n${text.slice(to)}`
 }
 
-function table(heads: string[], rows: string[][]): string {
-  const line = (cells: string[]) => `| ${cells.map(cell => cell.trim().replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
 /* Inputs and outputs. */
 
 interface Input {
@@ -86,6 +85,10 @@ interface Input {
 interface Action {
   inputs: Record<string, Input>
   outputs: Record<string, { description: string }>
+}
+
+async function readBench(): Promise<BenchResult> {
+  return JSON.parse(await readFile(join(ROOT, 'docs/bench.json'), 'utf8'))
 }
 
 async function readAction(): Promise<Action> {

@@ -135,8 +135,8 @@ function entryOf({ target, provider }: Start, cluster: Cluster, inputs: Inputs):
 }
 
 /**
- * Takes an entry through all that the kubeconfig's text will go through. Code that runs for the first time is slow; while
- * the AWS CLI makes the token, or at least the API server shakes hands, there is nothing else to do.
+ * Takes an entry through all that the kubeconfig's text will go through. Code that runs for the first time is slow;
+ * while the AWS CLI makes the token, or at least the API server shakes hands, there is nothing else to do.
  *
  * @throws KubeProblem kubeconfig-secret
  */

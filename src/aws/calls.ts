@@ -52,7 +52,8 @@ export function endpointOf(service: 'EKS' | 'STS', region: string, env: NodeJS.P
  *
  * @param asked operation and service, like `eks:DescribeCluster`
  * @param resource what was asked about
- * @param settings what it was sent with, if with the SDK: when the time is over, the last answer is what there is to tell
+ * @param settings what it was sent with, if with the SDK: when the time is over, the last answer is what there is to
+ *   tell
  * @throws AwsProblem refused, unreachable, timed-out
  */
 export async function ask<Answer>(

@@ -56,7 +56,7 @@ export function readInstanceCredentials(env: Env): Promise<AwsCredentialIdentity
       accessKeyId: AccessKeyId,
       secretAccessKey: SecretAccessKey,
       sessionToken: Token,
-      // When the service fails to renew them, it gives the old ones, which AWS goes on accepting (botocore, IMDSFetcher).
+      // A service that fails to renew them gives the old ones, which AWS goes on accepting (botocore, IMDSFetcher).
       ...(expiration.getTime() > Date.now() ? { expiration } : {}),
     }
   })

@@ -28,9 +28,9 @@ class PlainRefusal extends Error {
 
 /**
  * The first try of a GET from an API of AWS, without the SDK: to load it takes longer than anything else in a login
- * with the builtin token provider, and the first try is nearly always the last. It is made only where nothing of what the SDK knows
- * is asked for: no shared files, FIPS or dual-stack endpoints. What comes back is taken only if nothing could be made
- * of it but what the SDK would; all else, and every second try, is the SDK's.
+ * with the builtin token provider, and the first try is nearly always the last. It is made only where nothing is asked
+ * for that the SDK alone knows: shared files, FIPS or dual-stack endpoints. What comes back is taken only if the SDK
+ * would make the same of it; all else, and every second try, is the SDK's.
  *
  * @param endpoint URL of the service
  * @returns the answer, parsed; null when the SDK is to ask

@@ -3,7 +3,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * Whether there is any of the files that the AWS CLI and the SDKs share (https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html).
+ * Whether there is any of the files that the AWS CLI and the SDKs share
+ * (https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html).
  * Most runners have none, and need not load what reads them.
  */
 export function hasSharedFiles({

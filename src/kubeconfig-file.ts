@@ -1,7 +1,8 @@
 import type { Inputs } from './inputs.ts'
 import { writeKubeconfig } from './kube/file.ts'
-import { type KubeconfigEntry, merge, type Undo } from './kube/kubeconfig.ts'
+import { merge, type Undo } from './kube/kubeconfig.ts'
 import { scanKubeconfig } from './kube/secrets.ts'
+import type { Proven } from './proof.ts'
 import { keepUndo } from './report/job.ts'
 import { installSigner, sweepSigners } from './signer.ts'
 import type { TokenProvider } from './token-provider.ts'
@@ -20,7 +21,7 @@ export interface Written {
  */
 export async function writeLogin(
   { kubeconfig, timeoutSeconds, cleanup }: Inputs,
-  entries: KubeconfigEntry[],
+  { entries, found }: Pick<Proven, 'entries' | 'found'>,
   { signer }: TokenProvider,
 ): Promise<Written> {
   let warnings: string[] = []
@@ -30,7 +31,11 @@ export async function writeLogin(
     merged = text
     if (undo.created) ours = text
     warnings = await scanKubeconfig(kubeconfig, text, entries)
-    if (cleanup) await keepUndo(undo)
+    // Of several logins at once that found none, one has made file and folder, and any may be the last whose entries are
+    // taken out: for each of them it is a file that a login made.
+    const created = undo.created || !found.file
+    const createdFolder = undo.createdFolder || !found.folder
+    if (cleanup) await keepUndo({ ...undo, created, createdFolder })
     if (signer) await installSigner(signer)
   }
   const settled = (text: string | null) =>

@@ -39,12 +39,13 @@ async function login(inputs: Inputs): Promise<void> {
     return { target, credentials, provider, early }
   })
   const { proveAll } = await import('./proof.ts')
-  const { failures, reports, entries } = await proveAll(starts, inputs, run)
+  const proven = await proveAll(starts, inputs, run)
+  const { failures, reports } = proven
   if (failures.length > 0) return publish(failed(reports, failures, watch), null, inputs)
 
   stop.signal.throwIfAborted()
   const { writeLogin } = await import('./kubeconfig-file.ts')
-  const { text, warnings } = await watch.time('write kubeconfig', writeLogin(inputs, entries, provider))
+  const { text, warnings } = await watch.time('write kubeconfig', writeLogin(inputs, proven, provider))
   return publish(succeeded(reports, inputs.kubeconfig, warnings, watch), text, inputs)
 }
 

@@ -11,7 +11,7 @@ import { type Connection, openConnection } from './kube/client.ts'
 import { KubeProblem } from './kube/evidence.ts'
 import type { ExecConfig } from './kube/exec.ts'
 import type { ExecCredential } from './kube/exec-credential.ts'
-import { checkKubeconfig } from './kube/file.ts'
+import { checkKubeconfig, type Found } from './kube/file.ts'
 import { type KubeconfigEntry, merge, uniqueContexts } from './kube/kubeconfig.ts'
 import { resolveRules } from './kube/resolve.ts'
 import { type Identity, reviewRules, whoAmI } from './kube/reviews.ts'
@@ -39,22 +39,32 @@ interface Proof {
   report?: ClusterReport
 }
 
+/** What all clusters' logins came to. */
+export interface Proven {
+  failures: Failure[]
+  reports: ClusterReport[]
+  entries: KubeconfigEntry[]
+  /** What there was of the kubeconfig when the login began. */
+  found: Found
+}
+
 /**
  * All clusters, side by side, and that their entries can be put into the kubeconfig. Never rejects.
  *
- * @returns what failed; a report and an entry of each cluster that could be asked, with contexts that no two share
+ * @returns a report and an entry of each cluster that could be asked, with contexts that no two share
  */
-export async function proveAll(
-  starts: Start[],
-  inputs: Inputs,
-  run: Run,
-): Promise<{ failures: Failure[]; reports: ClusterReport[]; entries: KubeconfigEntry[] }> {
-  const file = checkKubeconfig(inputs.kubeconfig).then(() => [], stepFailures)
+export async function proveAll(starts: Start[], inputs: Inputs, run: Run): Promise<Proven> {
+  const checking = checkKubeconfig(inputs.kubeconfig).then(
+    found => ({ failures: [], found }),
+    error => ({ failures: stepFailures(error), found: { file: true, folder: true } }),
+  )
   const proofs = await Promise.all(starts.map((start, index) => prove(start, inputs, run, index === 0)))
   const entries = uniqueContexts(proofs.flatMap(({ entry }) => entry ?? []))
   const reports = proofs.flatMap(({ report }) => report ?? [])
+  const file = await checking
   return {
-    failures: [...(await file), ...proofs.flatMap(({ failures }) => failures)],
+    found: file.found,
+    failures: [...file.failures, ...proofs.flatMap(({ failures }) => failures)],
     reports: reports.map((report, index) => ({
       ...report,
       context: entries[index]?.context ?? report.context,

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { type Dirent, realpathSync, type Stats } from 'node:fs'
-import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { writeSynced } from './kube/file.ts'
 import { execArguments } from './kube/kubeconfig.ts'
 
 /**
@@ -42,7 +43,8 @@ export async function installSigner({ folder, bundle }: Signer): Promise<void> {
   try {
     await mkdir(draft, { mode: 0o700 })
     // One by one: what fails leaves none under way, which would come to a draft that is taken away.
-    for (const name of await readdir(bundle)) await copySynced(join(bundle, name), join(draft, name))
+    for (const name of await readdir(bundle))
+      await writeSynced(join(draft, name), await readFile(join(bundle, name)))
     const replaced = draftOf(folder)
     // Mostly there is nothing of that name.
     await rename(folder, replaced).catch(() => {})
@@ -56,17 +58,6 @@ export async function installSigner({ folder, bundle }: Signer): Promise<void> {
 
 function draftOf(folder: string): string {
   return `${folder}.${randomUUID()}.tmp`
-}
-
-async function copySynced(from: string, to: string): Promise<void> {
-  const content = await readFile(from)
-  const handle = await open(to, 'wx', 0o600)
-  try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 /**

@@ -44,11 +44,23 @@ export async function writeKubeconfig(
 
 type Settled = (text: string | null) => Promise<void>
 
-/** Reads a kubeconfig early, so that one that cannot be merged into is known before anything is asked for. */
-export async function checkKubeconfig(file: string): Promise<void> {
-  await told(file, async () => {
+/** What there is, where a kubeconfig will be written. */
+export interface Found {
+  file: boolean
+  folder: boolean
+}
+
+/**
+ * Reads a kubeconfig early, so that one that cannot be merged into is known before anything is asked for.
+ *
+ * @throws KubeProblem any of its kubeconfig kinds
+ */
+export async function checkKubeconfig(file: string): Promise<Found> {
+  return told(file, async () => {
+    const folder = existsSync(dirname(file))
     const text = await read(await resolveInside(file))
     await contextsOf(file, text)
+    return { file: text !== null, folder }
   })
 }
 
@@ -125,17 +137,22 @@ async function replace(target: string, text: string): Promise<void> {
   const temporary = join(dirname(target), `${prefix}${randomUUID()}.tmp`)
   await removeLeftovers(dirname(target), prefix)
   try {
-    const handle = await open(temporary, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await writeSynced(temporary, text)
     await rename(temporary, target)
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
+  }
+}
+
+/** Writes a new file, for its owner alone, and waits until the disk has it. */
+export async function writeSynced(path: string, content: string | Buffer): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

@@ -1,5 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { tellingUsage } from '../../lab/bench/processes.ts'
 import { PATIENCE, scenario } from './scenario.ts'
 
 // Fifty clusters in one step: names with an authenticator each, in front of one API server.
@@ -12,7 +11,7 @@ test(
   'fifty clusters in one step are fifty contexts, credentials are sought once, and memory stays in bounds',
   async () => {
     const inputs = { 'cluster-name': names.join('\n'), 'token-provider': 'builtin' }
-    const { env, peak } = await tellingMemory()
+    const { env, told } = await tellingUsage(at.lab.env.HOME ?? '')
     const login = await at.login(inputs, { env })
     expect(login.report.failures).toEqual([])
     expect(login.code).toBe(0)
@@ -24,20 +23,10 @@ test(
     expect(searches).toHaveLength(1)
     const later = await at.runner.step('kubectl', ['get', 'ns', '--context', 'demo-50'])
     expect(later).toMatchObject({ code: 0, stdout: expect.stringMatching(/kube-system +Active/) })
-    expect(await peak()).toBeLessThan(150e6)
+    expect((await told()).megabytes).toBeLessThan(150)
   },
   PATIENCE,
 )
-
-/** Lets the action tell, at its end, the most memory that it had; in bytes. */
-async function tellingMemory() {
-  const told = join(at.lab.env.HOME ?? '', 'memory')
-  const file = join(at.lab.env.HOME ?? '', 'tell-memory.cjs')
-  const tell = `require('node:fs').writeFileSync(${JSON.stringify(told)}, String(process.resourceUsage().maxRSS))`
-  await writeFile(file, `process.on('exit', () => ${tell})\n`)
-  const peak = async () => Number(await readFile(told, 'utf8')) * 1024
-  return { env: { NODE_OPTIONS: `--require=${file}` }, peak }
-}
 
 test(
   'when one of many may not be described, the others are proven and nothing is written',

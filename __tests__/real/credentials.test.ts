@@ -24,7 +24,16 @@ async function mappedRole(name: string, trust: Trust): Promise<Role> {
   return role
 }
 
-const inAnHour = () => new Date(Date.now() + 3_600_000)
+/** Such a role, and keys of a session of it. */
+async function mappedSession(name: string) {
+  const role = await mappedRole(name, {
+    Effect: 'Allow',
+    Principal: { Service: 'ec2.amazonaws.com' },
+    Action: 'sts:AssumeRole',
+  })
+  const expires = new Date(Date.now() + 3_600_000)
+  return { role, keys: at.lab.aws.identities.issueSession(role, { name, expires }) }
+}
 
 /** That both token providers find these credentials, in the login and for kubectl after it. */
 async function expectLogin(given: Record<string, string>, role: Role, source: string): Promise<void> {
@@ -111,13 +120,7 @@ region = us-east-1
 test(
   'temporary keys of a role in the environment',
   async () => {
-    const { identities } = at.lab.aws
-    const role = await mappedRole('exported', {
-      Effect: 'Allow',
-      Principal: { Service: 'ec2.amazonaws.com' },
-      Action: 'sts:AssumeRole',
-    })
-    const keys = identities.issueSession(role, { name: 'exported', expires: inAnHour() })
+    const { role, keys } = await mappedSession('exported')
     const env = {
       AWS_ACCESS_KEY_ID: keys.accessKeyId,
       AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
@@ -131,13 +134,7 @@ test(
 test(
   'a role whose keys a profile’s credential_process prints',
   async () => {
-    const { identities } = at.lab.aws
-    const role = await mappedRole('printed', {
-      Effect: 'Allow',
-      Principal: { Service: 'ec2.amazonaws.com' },
-      Action: 'sts:AssumeRole',
-    })
-    const keys = identities.issueSession(role, { name: 'printed', expires: inAnHour() })
+    const { role, keys } = await mappedSession('printed')
     const folder = join(at.lab.env.HOME ?? '', '.aws')
     await mkdir(folder, { recursive: true })
     const printed = {

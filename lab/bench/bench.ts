@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Span } from '../../src/report/report.ts'
 import { startLab } from '../lab.ts'
-import { contestants, manyClusters } from './contestants.ts'
+import { contestants, loginName, manyClusters } from './contestants.ts'
 import { alternate } from './measure.ts'
-import { programOf, run, usage } from './processes.ts'
+import { programOf, run, tellingUsage } from './processes.ts'
 import { ratios } from './ratios.ts'
 import type { BenchResult } from './result.ts'
 import { ACTION, createStage, type Stage } from './stage.ts'
@@ -136,8 +136,9 @@ async function used({ names, folder, login }: Stage): Promise<BenchResult['usage
   const found: BenchResult['usage'] = []
   for (const provider of ['builtin', 'aws']) {
     const { process } = await login({ 'token-provider': provider, 'cluster-name': names.join('\n') })
-    const name = `login, ${provider}, ${names.length} ${names.length === 1 ? 'cluster' : 'clusters'}`
-    found.push({ name, ...(await usage(process, folder)) })
+    const { env, told } = await tellingUsage(folder)
+    await run({ ...process, env: { ...process.env, ...env } })
+    found.push({ name: loginName(provider, names.length), ...(await told()) })
   }
   return found
 }

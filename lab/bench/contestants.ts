@@ -105,7 +105,7 @@ export function manyClusters(stage: Stage): Contestant[] {
   return [1, 10, names.length].flatMap(count =>
     ['builtin', 'aws'].map(provider => ({
       group: 'clusters' as const,
-      name: `login, ${provider}, ${count} ${count === 1 ? 'cluster' : 'clusters'}`,
+      name: loginName(provider, count),
       // The AWS CLI alone takes seconds for so many.
       every: provider === 'aws' && count > 1 ? 4 : 1,
       prepare: logIn(stage, {
@@ -114,6 +114,11 @@ export function manyClusters(stage: Stage): Contestant[] {
       }),
     })),
   )
+}
+
+/** Of a login to so many clusters. */
+export function loginName(provider: string, clusters: number): string {
+  return `login, ${provider}, ${clusters} ${clusters === 1 ? 'cluster' : 'clusters'}`
 }
 
 function rules(stage: Stage): Contestant[] {

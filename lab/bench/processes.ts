@@ -39,20 +39,27 @@ export interface Usage {
 }
 
 /**
- * Runs a process of Node and lets it tell what it used.
+ * Lets a process of Node tell at its end what it used.
  *
- * @param folder for the file through which it tells
+ * @param folder for the files through which it tells
+ * @returns what it needs in its environment, and what it told once it has ended
  */
-export async function usage(process: Process, folder: string): Promise<Usage> {
-  const tell = join(folder, 'tell-usage.cjs')
-  const told = join(folder, 'usage')
-  const text = `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(told)}, JSON.stringify(process.resourceUsage())))\n`
-  await writeFile(tell, text)
-  await run({ ...process, env: { ...process.env, NODE_OPTIONS: `--require=${tell}` } })
-  const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(await readFile(told, 'utf8'))
-  // In kibibytes and microseconds (https://nodejs.org/api/process.html#processresourceusage).
+export async function tellingUsage(
+  folder: string,
+): Promise<{ env: Record<string, string>; told(): Promise<Usage> }> {
+  const script = join(folder, 'tell-usage.cjs')
+  const file = join(folder, 'usage')
+  const tell = `require('node:fs').writeFileSync(${JSON.stringify(file)}, JSON.stringify(process.resourceUsage()))`
+  await writeFile(script, `process.on('exit', () => ${tell})\n`)
   return {
-    megabytes: Math.round((maxRSS * 1024) / 1e6),
-    cpuMilliseconds: Math.round((userCPUTime + systemCPUTime) / 1000),
+    env: { NODE_OPTIONS: `--require=${script}` },
+    async told() {
+      const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(await readFile(file, 'utf8'))
+      // In kibibytes and microseconds (https://nodejs.org/api/process.html#processresourceusage).
+      return {
+        megabytes: Math.round((maxRSS * 1024) / 1e6),
+        cpuMilliseconds: Math.round((userCPUTime + systemCPUTime) / 1000),
+      }
+    },
   }
 }

@@ -94,9 +94,11 @@ test('reads what it hands over, and passes environment and path on to later step
 })
 
 test('shows the log masked, later steps included', async () => {
+  // Two pipes have no common order but that of time.
   const script = `
-    console.log('::add-mask::hunter2'); console.log('it is hunter2'); console.error('hunter2 again')
-    console.log('::warning title=T::careful')`
+    const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    console.log('::add-mask::hunter2'); console.log('it is hunter2'); pause(); console.error('hunter2 again')
+    pause(); console.log('::warning title=T::careful')`
   const result = await runner.run({ action: await action(script) })
   expect(result.log).toBe('it is ***\n*** again\n##[warning]careful\n')
   expect(result.stdout).toContain('it is hunter2')

@@ -56,7 +56,11 @@ export function assumeRoleWithWebIdentity(
   const role = identities.findRole(parameters.get('RoleArn') ?? '')
   const denied = refused(403, 'AccessDenied', `Not authorized to perform ${action}`)
   if (role === undefined) return denied
-  const verdict = webIdentities.verify(parameters.get('WebIdentityToken') ?? '', role.account, new Date())
+  const verdict = webIdentities.verify(
+    parameters.get('WebIdentityToken') ?? '',
+    role.account,
+    identities.clock.now(),
+  )
   if (verdict.kind === 'invalid') return refused(400, verdict.code, verdict.message)
   const { provider, subject, audience } = verdict.claims
   const name = provider.toLowerCase()
@@ -103,9 +107,10 @@ function decide(
   parameters: Parameters,
   identities: Identities,
 ): Refusal | undefined {
-  const own = identities.decide(caller, 'sts:AssumeRole', arn)
+  const own = identities.verdict(caller, 'sts:AssumeRole', arn)
   const refuse = (message: string) => refused(403, 'AccessDenied', message)
-  if (own === 'explicit-deny') return refuse(notAuthorized(caller.arn, 'sts:AssumeRole', arn, own))
+  if (own.decision === 'explicit-deny')
+    return refuse(notAuthorized(caller.arn, 'sts:AssumeRole', arn, own.decision, own.policy))
   if (role === undefined) return notFound(caller, arn)
   const trust = evaluateTrust(
     identities.trustOf(role),
@@ -123,8 +128,11 @@ function decide(
     return refuse(`${sentence} with an explicit deny in a resource-based policy`)
   }
   if (trust.decision === 'implicit-deny') return refuse(sentence)
-  const enough = own === 'allow' || (trust.namesCaller && role.account === caller.account)
-  return enough ? undefined : refuse(notAuthorized(caller.arn, 'sts:AssumeRole', arn, 'implicit-deny'))
+  if (own.decision === 'allow') return undefined
+  // Naming the caller stands in for its own policies, and for none of what stands above them.
+  if (own.policy === 'identity-based policy' && trust.namesCaller && role.account === caller.account)
+    return undefined
+  return refuse(notAuthorized(caller.arn, 'sts:AssumeRole', arn, own.decision, own.policy))
 }
 
 // Whether a role exists is nobody's business.
@@ -154,7 +162,7 @@ function issue(
     return refused(400, 'ValidationError', `The requested DurationSeconds exceeds the ${limit}`)
   }
   const sessionName = parameters.get('RoleSessionName') ?? ''
-  const expires = new Date(Date.now() + seconds * 1000)
+  const expires = new Date(identities.clock.now().getTime() + seconds * 1000)
   const credentials = identities.issueSession(role, { name: sessionName, expires })
   return { kind: 'assumed', role, sessionName, credentials }
 }

@@ -1,8 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAuthority } from '../certificates.ts'
+import { AccessEntries } from './access-entries.ts'
+import { type Clock, dated } from './clock.ts'
+import { assumeClusterRole } from './cluster-role.ts'
 import { type Cluster, type ClusterOptions, Clusters } from './clusters.ts'
 import {
   type ContainerEnvironment,
@@ -10,12 +13,16 @@ import {
   ContainerGrants,
   createContainerService,
 } from './container.ts'
+import { createEc2Service } from './ec2.ts'
 import { createEksService } from './eks.ts'
 import { type LoggedRequest, type Service, serve } from './exchange.ts'
 import { type Fault, type FaultOrder, Faults, type FaultTarget } from './faults.ts'
 import { Identities } from './identities.ts'
 import { createMetadataService, type Instance } from './instance.ts'
+import { defaultNetwork } from './instance-network.ts'
 import { type LabProxy, type ProxyCredentials, startProxy } from './proxy.ts'
+import { endpointOf } from './regions.ts'
+import { SecurityGroups } from './security-groups.ts'
 import { type LocalServer, listen } from './server.ts'
 import { createStsService } from './sts.ts'
 import { WebIdentities } from './webidentity.ts'
@@ -36,7 +43,13 @@ export type LabAws = {
   /** The instance that the metadata service speaks of; assign to it to change it. */
   instance: Instance
   identities: Identities
+  /** The time by AWS; the runner's own is the machine's. */
+  clock: Clock
   webIdentities: WebIdentities
+  /** Who may log in to which cluster, as the EKS API has it; the clusters' aws-auth is their own. */
+  accessEntries: AccessEntries
+  /** Whom the groups of the instance and of the clusters let in; asked about by an endpoint gate alone. */
+  securityGroups: SecurityGroups
   proxy: Omit<LabProxy, 'stop'>
   metadataEndpoint: string
   eksEndpoint: string
@@ -47,7 +60,9 @@ export type LabAws = {
   /** Every request to any service so far, the oldest first. */
   requests: LoggedRequest[]
   putCluster(options: ClusterOptions): Cluster
+  /** Takes a cluster away, and its access entries. */
   removeCluster(arn: string): void
+  findCluster(arn: string): Cluster | undefined
   /** Orders a fault of a service. */
   fail(target: FaultTarget, fault: Fault): FaultOrder
   /** Grants a container a role; gives the environment that leads its SDKs to the credentials. */
@@ -56,6 +71,8 @@ export type LabAws = {
   env(): Record<string, string>
   /** The environment of what checks tokens for a cluster in a region: it asks STS, and has no role. */
   serverEnv(region?: string): Record<string, string>
+  /** The same, with the role of a region's clusters, which may ask EC2 about instances. */
+  controlPlaneEnv(region?: string): Record<string, string>
   /** Ends all of it, with every connection that is open, and removes its files. */
   stop(): Promise<void>
 }
@@ -72,6 +89,8 @@ export async function startAws(options: AwsOptions = {}): Promise<LabAws> {
   const identities = new Identities(account)
   const webIdentities = new WebIdentities()
   const clusters = new Clusters(account)
+  const accessEntries = new AccessEntries(clusters, identities)
+  const securityGroups = new SecurityGroups(() => groupsOf(instance, clusters))
   const grants = new ContainerGrants(folder)
   const faults = new Faults()
   const requests: LoggedRequest[] = []
@@ -79,11 +98,18 @@ export async function startAws(options: AwsOptions = {}): Promise<LabAws> {
   const services = {
     imds: createMetadataService(instance, identities),
     container: createContainerService(grants, identities),
-    eks: createEksService(clusters, identities),
+    ec2: createEc2Service(instance, identities, securityGroups),
+    eks: createEksService({ clusters, accessEntries, identities }),
     sts: createStsService(identities, webIdentities),
   }
   const start = async (service: Service) =>
-    withUrl(await listen(createServer(serve(service, faults, requests))))
+    withUrl(
+      await listen(
+        createServer(
+          serve(dated(service, identities.clock), faults, requests, request => regionOf(request, service)),
+        ),
+      ),
+    )
   const [imds, container, eks, sts] = [
     await start(services.imds),
     await start(services.container),
@@ -93,7 +119,8 @@ export async function startAws(options: AwsOptions = {}): Promise<LabAws> {
   const proxy = await startProxy({
     authority,
     credentials: options.proxyCredentials ?? null,
-    answer: ({ service, region }) => serve(services[service], faults, requests, () => region),
+    answer: ({ service, region }) =>
+      serve(dated(services[service], identities.clock), faults, requests, () => region),
   })
   const places = {
     imds: imds.url,
@@ -106,7 +133,10 @@ export async function startAws(options: AwsOptions = {}): Promise<LabAws> {
     account,
     instance,
     identities,
+    clock: identities.clock,
     webIdentities,
+    accessEntries,
+    securityGroups,
     proxy,
     metadataEndpoint: imds.url,
     eksEndpoint: eks.url,
@@ -115,16 +145,35 @@ export async function startAws(options: AwsOptions = {}): Promise<LabAws> {
     caPem: authority.certificatePem,
     requests,
     putCluster: cluster => clusters.put(cluster),
-    removeCluster: arn => clusters.remove(arn),
+    removeCluster: arn => {
+      clusters.remove(arn)
+      accessEntries.forget(arn)
+    },
+    findCluster: arn => clusters.find(arn),
     fail: (target, fault) => faults.order(target, fault),
     grantContainer: grant => grants.add(grant, `${container.url}/v1/credentials`),
     env: () => instanceEnvironment(places),
     serverEnv: (region = instance.region) => serverEnvironment(places, region),
+    controlPlaneEnv: (region = instance.region) => {
+      const { accessKeyId, secretAccessKey, sessionToken } = assumeClusterRole(identities, region, account)
+      return {
+        ...serverEnvironment(places, region),
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+        AWS_SESSION_TOKEN: sessionToken,
+      }
+    },
     stop: async () => {
       await Promise.all([imds, container, eks, sts, proxy].map(server => server.stop()))
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** The region of the endpoint that a request names as its host; null where it names no endpoint, but the listener. */
+function regionOf({ headers }: IncomingMessage, { name }: Service): string | null {
+  const endpoint = endpointOf(headers.host ?? '')
+  return endpoint?.service === name ? endpoint.region : null
 }
 
 type Places = { imds: string; eks: string; proxy: string; caFile: string }
@@ -158,14 +207,24 @@ function createInstance(account: string, given: Partial<Instance> = {}): Instanc
   const region = given.region ?? 'us-east-1'
   return {
     access: 'token-required',
+    hopLimit: 1,
+    hops: 0,
     id: 'i-0a1b2c3d4e5f67890',
     account,
     region,
     availabilityZone: `${region}a`,
+    privateIp: '10.0.3.17',
+    network: defaultNetwork(),
     roleArn: null,
     credentialSeconds: 6 * 3600,
     ...given,
   }
+}
+
+/** The VPC of each security group. */
+function groupsOf({ network }: Instance, clusters: Clusters): ReadonlyMap<string, string> {
+  const own = network.securityGroupIds.map(id => [id, network.vpcId] as const)
+  return new Map([...clusters.securityGroups(), ...own])
 }
 
 function proxyUrl(port: number, credentials: ProxyCredentials | undefined): string {

@@ -1,8 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { type AccessChanges, withAccess } from './endpoint-access.ts'
 import { partitionOf } from './regions.ts'
 
 /** Where the state of a cluster stands. */
 export type ClusterStatus = 'CREATING' | 'ACTIVE' | 'DELETING' | 'FAILED' | 'UPDATING' | 'PENDING'
+
+/** Where a cluster looks for who may log in: at its access entries, in aws-auth, or at both. */
+export type AuthenticationMode = 'API' | 'API_AND_CONFIG_MAP' | 'CONFIG_MAP'
 
 /** What a cluster is made from; all but name and region has a value that fits if it is left out. */
 export type ClusterOptions = {
@@ -17,7 +21,7 @@ export type ClusterOptions = {
   certificateAuthorityPem?: string | null
   version?: string
   platformVersion?: string
-  authenticationMode?: 'API' | 'API_AND_CONFIG_MAP' | 'CONFIG_MAP'
+  authenticationMode?: AuthenticationMode
   endpointPublicAccess?: boolean
   endpointPrivateAccess?: boolean
   publicAccessCidrs?: readonly string[]
@@ -46,7 +50,7 @@ export type Cluster = Readonly<{
   resourcesVpcConfig: Readonly<Record<string, unknown>>
   kubernetesNetworkConfig: Readonly<Record<string, unknown>>
   certificateAuthority: { data?: string }
-  accessConfig: Readonly<Record<string, unknown>>
+  accessConfig: { readonly authenticationMode: AuthenticationMode }
   identity?: { oidc: { issuer: string } }
   tags: Readonly<Record<string, string>>
   outpostConfig?: Readonly<Record<string, unknown>>
@@ -82,6 +86,21 @@ export class Clusters {
     return this.#byArn.get(arn)
   }
 
+  /** Changes how the API server of a cluster is reached. */
+  changeAccess(arn: string, changes: AccessChanges): Cluster | undefined {
+    const cluster = this.find(arn)
+    if (cluster) this.#byArn.set(arn, withAccess(cluster, changes))
+    return cluster
+  }
+
+  /** Each cluster's security group, with its VPC. */
+  securityGroups(): [id: string, vpcId: string][] {
+    return [...this.#byArn.values()].map(({ resourcesVpcConfig: { clusterSecurityGroupId, vpcId } }) => [
+      String(clusterSecurityGroupId),
+      String(vpcId),
+    ])
+  }
+
   /** Names of the clusters of an account in a region, in order. */
   names(account: string, region: string): string[] {
     return [...this.#byArn.values()]
@@ -101,6 +120,14 @@ export function clusterArn(region: string, account: string, name: string): strin
   return `arn:${partition}:eks:${region}:${account}:cluster/${name}`
 }
 
+/**
+ * The ARN of the role that the clusters of an account have.
+ * @throws TypeError for a region that does not exist
+ */
+export function clusterRoleArn(region: string, account: string): string {
+  return clusterArn(region, account, '').replace(/:eks:.*$/, `:iam::${account}:role/eks-cluster`)
+}
+
 function describe(options: ClusterOptions, account: string): Cluster {
   const { name, region, status = 'ACTIVE', outpost } = options
   if (!/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/.test(name)) throw new TypeError(`${name} is no name of a cluster`)
@@ -118,7 +145,7 @@ function describe(options: ClusterOptions, account: string): Cluster {
     platformVersion: options.platformVersion ?? 'eks.4',
     status,
     ...(endpoint ? { endpoint } : {}),
-    roleArn: arn.replace(/:eks:.*$/, `:iam::${account}:role/eks-cluster`),
+    roleArn: clusterRoleArn(region, account),
     resourcesVpcConfig: network(options),
     kubernetesNetworkConfig: {
       serviceIpv4Cidr: options.serviceIpv4Cidr ?? '10.100.0.0/16',

@@ -79,7 +79,7 @@ function issue(grant: ContainerGrant, identities: Identities): Answer {
   if (role === undefined || !trusted) {
     return json(400, { code: 'AccessDeniedException', message: `Unable to assume role ${grant.roleArn}` })
   }
-  const expires = new Date(Date.now() + (grant.credentialSeconds ?? 3600) * 1000)
+  const expires = new Date(identities.clock.now().getTime() + (grant.credentialSeconds ?? 3600) * 1000)
   const credentials = identities.issueSession(role, { name: grant.sessionName, expires })
   return json(200, {
     AccessKeyId: credentials.accessKeyId,

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { type AccessEntries, AccessEntryRefused } from './access-entries.ts'
 import { type Clusters, clusterArn } from './clusters.ts'
+import { type Input, type Operation, operationOf, readInput, type Served } from './eks-operations.ts'
+import { permissionsOf } from './eks-permissions.ts'
+import { updateOf } from './endpoint-access.ts'
 import { type Answer, CAPTIVE_PORTAL, type Incoming, type Reading, type Service } from './exchange.ts'
 import type { AnsweredFault } from './faults.ts'
-import { type Caller, type Identities, notAuthorized } from './identities.ts'
-import { partitionOf } from './regions.ts'
-import { type SignatureRefusal, type SignatureVerdict, verifySignature } from './signature.ts'
+import { type Identities, notAuthorized } from './identities.ts'
+import type { SignatureRefusal, SignatureRules } from './signature.ts'
+import { type Signer, signerOf } from './signer.ts'
 
 // Status and code of https://docs.aws.amazon.com/eks/latest/APIReference/CommonErrors.html, as the service sends them.
 const REFUSALS: Readonly<Record<SignatureRefusal, string>> = {
@@ -15,102 +19,127 @@ const REFUSALS: Readonly<Record<SignatureRefusal, string>> = {
   'expired-token': 'ExpiredTokenException',
 }
 
-type Operation = { name: 'DescribeCluster'; cluster: string } | { name: 'ListClusters' } | { name: 'Unknown' }
+type Signed = Extract<Signer, { kind: 'known' }>
+type Unknown = Exclude<Signer, Signed>
 
-type Signed = { caller: Caller; region: string }
+/** What the API is made from. */
+export type EksState = { clusters: Clusters; accessEntries: AccessEntries; identities: Identities }
 
 /**
- * Makes the EKS API, as far as the lab serves it: DescribeCluster and ListClusters
- * (https://docs.aws.amazon.com/eks/latest/APIReference/API_Operations.html). A caller sees the clusters of its own
- * account, in the region that its signature is scoped to.
+ * Makes the EKS API, as far as the lab serves it: DescribeCluster, ListClusters, the access entries and their access
+ * policies (https://docs.aws.amazon.com/eks/latest/APIReference/API_Operations.html). A caller sees the
+ * clusters of its own account, in the region that its signature is scoped to.
  */
-export function createEksService(clusters: Clusters, identities: Identities): Service {
+export function createEksService(state: EksState): Service {
+  const { identities } = state
   return {
     name: 'eks',
     read(request, region): Reading {
       const operation = operationOf(request)
-      const verdict = verify(request, region, identities)
-      const caller = verdict.kind === 'valid' ? identities.callerOf(verdict.accessKeyId) : undefined
-      const signed = caller && verdict.kind === 'valid' ? { caller, region: verdict.region } : undefined
+      const signer = signerOf(request, rules(region), identities)
+      const signed = signer.kind === 'known' ? signer : undefined
       return {
         operation: operation.name,
         region: signed?.region ?? region,
-        identity: caller?.arn ?? null,
-        answer: () =>
-          signed === undefined ? refuse(verdict) : perform(operation, request, signed, clusters, identities),
-        answerFault: fault => answerFault(fault, operation, signed),
+        identity: signed?.caller.arn ?? null,
+        answer: () => (signer.kind === 'known' ? perform(operation, request, signer, state) : refuse(signer)),
+        answerFault: fault => answerFault(fault, operation, signed, state),
       }
     },
   }
 }
 
-function operationOf({ method, path }: Incoming): Operation {
-  if (method !== 'GET') return { name: 'Unknown' }
-  if (path === '/clusters') return { name: 'ListClusters' }
-  const cluster = /^\/clusters\/([^/]+)$/.exec(path)?.[1]
-  return cluster === undefined
-    ? { name: 'Unknown' }
-    : { name: 'DescribeCluster', cluster: decodeSegment(cluster) }
-}
-
-function decodeSegment(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
-}
-
-function verify(request: Incoming, region: string | null, identities: Identities): SignatureVerdict {
-  const rules = {
+function rules(region: string | null): SignatureRules {
+  return {
     service: 'eks',
     region: region ?? 'any',
     toleranceMinutes: 5,
     honoursExpires: true,
     mustBeSigned: [],
-  } as const
-  const verdict = verifySignature(request, rules, id => identities.findKey(id), new Date())
-  if (verdict.kind !== 'valid') return verdict
-  // Accounts of one partition are unknown in the others.
-  if (identities.callerOf(verdict.accessKeyId)?.partition === partitionOf(verdict.region)) return verdict
-  return { kind: 'unknown-key', message: 'The security token included in the request is invalid.' }
+  }
 }
 
-function refuse(verdict: SignatureVerdict): Answer {
-  if (verdict.kind === 'valid') throw new TypeError('a valid signature is not refused')
-  return failure(verdict.kind === 'incomplete' ? 400 : 403, REFUSALS[verdict.kind], verdict.message)
+function refuse({ kind, message }: Unknown): Answer {
+  return failure(kind === 'incomplete' ? 400 : 403, REFUSALS[kind], message)
 }
 
-function perform(
-  operation: Operation,
-  request: Incoming,
-  signed: Signed,
-  clusters: Clusters,
-  identities: Identities,
-): Answer {
-  if (operation.name === 'Unknown') return failure(404, 'UnknownOperationException', 'Unknown operation')
-  const { caller, region } = signed
-  const decision = identities.decide(caller, actionOf(operation), resourceOf(operation, signed))
-  if (decision !== 'allow') {
-    const message = notAuthorized(caller.arn, actionOf(operation), resourceOf(operation, signed), decision)
+function perform(operation: Operation, request: Incoming, signed: Signed, state: EksState): Answer {
+  if (operation.kind === 'unknown') return failure(404, 'UnknownOperationException', 'Unknown operation')
+  if (operation.kind === 'absent')
+    return failure(501, 'NotImplementedException', `the lab has no ${operation.name}`)
+  const input = readInput(request)
+  if (input === undefined) return failure(400, 'SerializationException', 'The request body is malformed.')
+  const { caller } = signed
+  for (const { action, resource, about } of permissionsOf(operation, input, signed, state.accessEntries)) {
+    const verdict = state.identities.verdict(caller, action, resource, about)
+    if (verdict.decision === 'allow') continue
+    const message = notAuthorized(caller.arn, action, resource, verdict.decision, verdict.policy)
     return failure(403, 'AccessDeniedException', message)
   }
-  if (operation.name === 'ListClusters') return list(request.query, clusters.names(caller.account, region))
-  const cluster = clusters.find(resourceOf(operation, signed))
-  if (cluster !== undefined) return success({ cluster })
-  return failure(404, 'ResourceNotFoundException', `No cluster found for name: ${operation.cluster}.`)
+  try {
+    return serve(operation, input, request.query, signed, state)
+  } catch (error) {
+    if (error instanceof AccessEntryRefused) return failure(error.status, error.code, error.message)
+    throw error
+  }
 }
 
-function actionOf(operation: Operation): string {
-  return `eks:${operation.name}`
+function serve(
+  operation: Served,
+  input: Input,
+  query: URLSearchParams,
+  { caller, region }: Signed,
+  { clusters, accessEntries }: EksState,
+): Answer {
+  if (operation.kind === 'clusters') return list('clusters', query, clusters.names(caller.account, region))
+  const arn = clusterArn(region, caller.account, operation.cluster)
+  switch (operation.name) {
+    case 'DescribeCluster': {
+      const cluster = clusters.find(arn)
+      if (cluster !== undefined) return success({ cluster })
+      return failure(404, 'ResourceNotFoundException', `No cluster found for name: ${operation.cluster}.`)
+    }
+    case 'UpdateClusterConfig': {
+      const { resourcesVpcConfig: changes } = input
+      if (!changes) return failure(501, 'NotImplementedException', 'the lab changes resourcesVpcConfig alone')
+      if (clusters.changeAccess(arn, changes)) return success({ update: updateOf(changes) })
+      return failure(404, 'ResourceNotFoundException', `No cluster found for name: ${operation.cluster}.`)
+    }
+    case 'CreateAccessEntry':
+      return success({ accessEntry: accessEntries.create(arn, { principalArn: '', ...input }) })
+    case 'ListAccessEntries':
+      if (query.has('associatedPolicyArn'))
+        return failure(
+          501,
+          'NotImplementedException',
+          'the lab lists no access entries by their access policies',
+        )
+      return list('accessEntries', query, accessEntries.list(arn))
+    case 'AssociateAccessPolicy': {
+      const { policyArn, accessScope } = input
+      const { cluster: clusterName, principalArn } = operation
+      const associatedAccessPolicy = accessEntries.associate(arn, principalArn, policyArn, accessScope)
+      return success({ clusterName, principalArn, associatedAccessPolicy })
+    }
+    case 'ListAssociatedAccessPolicies': {
+      const { cluster: clusterName, principalArn } = operation
+      const associatedAccessPolicies = accessEntries.policiesOf(arn, principalArn)
+      return success({ clusterName, principalArn, associatedAccessPolicies, nextToken: null })
+    }
+    case 'DisassociateAccessPolicy':
+      accessEntries.disassociate(arn, operation.principalArn, operation.policyArn)
+      return success({})
+    case 'DescribeAccessEntry':
+      return success({ accessEntry: accessEntries.describe(arn, operation.principalArn) })
+    case 'UpdateAccessEntry':
+      return success({ accessEntry: accessEntries.update(arn, operation.principalArn, input) })
+    case 'DeleteAccessEntry':
+      accessEntries.delete(arn, operation.principalArn)
+      return success({})
+  }
 }
 
-function resourceOf(operation: Operation, { caller, region }: Signed): string {
-  const name = operation.name === 'DescribeCluster' ? operation.cluster : '*'
-  return clusterArn(region, caller.account, name)
-}
-
-function list(query: URLSearchParams, names: readonly string[]): Answer {
+function list(member: string, query: URLSearchParams, names: readonly string[]): Answer {
   const maxResults = Number(query.get('maxResults') ?? 100)
   if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > 100) {
     return failure(400, 'InvalidParameterException', 'maxResults must be between 1 and 100.')
@@ -120,7 +149,7 @@ function list(query: URLSearchParams, names: readonly string[]): Answer {
   const page = names.slice(start, start + maxResults)
   const more = start + maxResults < names.length
   const nextToken = more ? Buffer.from(`after:${page.at(-1)}`).toString('base64url') : null
-  return success({ clusters: page, nextToken })
+  return success({ [member]: page, nextToken })
 }
 
 function startOf(token: string | null, names: readonly string[]): number | undefined {
@@ -131,7 +160,12 @@ function startOf(token: string | null, names: readonly string[]): number | undef
   return index < 0 ? names.length : index
 }
 
-function answerFault(fault: AnsweredFault, operation: Operation, signed: Signed | undefined): Answer {
+function answerFault(
+  fault: AnsweredFault,
+  operation: Operation,
+  signed: Signed | undefined,
+  state: EksState,
+): Answer {
   switch (fault.kind) {
     case 'throttle':
       return failure(429, 'ThrottlingException', 'Rate exceeded')
@@ -140,17 +174,19 @@ function answerFault(fault: AnsweredFault, operation: Operation, signed: Signed 
         ? failure(503, 'ServiceUnavailableException', 'Service is unavailable.')
         : failure(fault.status, 'ServerException', 'Internal server error')
     case 'denied':
-      if (signed === undefined) return failure(403, 'AccessDeniedException', 'Access denied')
-      return failure(
-        403,
-        'AccessDeniedException',
-        notAuthorized(signed.caller.arn, actionOf(operation), resourceOf(operation, signed), 'implicit-deny'),
-      )
+      return failure(403, 'AccessDeniedException', deniedMessage(operation, signed, state))
     case 'malformed':
       return { ...success({}), body: '{"cluster":{"name":' }
     case 'html':
       return CAPTIVE_PORTAL
   }
+}
+
+function deniedMessage(operation: Operation, signed: Signed | undefined, state: EksState): string {
+  if (signed === undefined || operation.kind === 'unknown' || operation.kind === 'absent')
+    return 'Access denied'
+  const [{ action, resource }] = permissionsOf(operation, {}, signed, state.accessEntries)
+  return notAuthorized(signed.caller.arn, action, resource, 'implicit-deny')
 }
 
 function success(value: object): Answer {

@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AnsweredFault, Faults, ServiceName } from './faults.ts'
+import type { AnsweredFault, Fault, Faults, ServiceName } from './faults.ts'
 import type { SignedRequest } from './signature.ts'
+import { type Answer, isWireFault, send } from './wire.ts'
+
+export type { Answer } from './wire.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
 /** A request, read whole. */
 export type Incoming = SignedRequest & { path: string; query: URLSearchParams; headers: IncomingHttpHeaders }
-
-/** What is answered. */
-export type Answer = { status: number; headers?: Readonly<Record<string, string>>; body: string }
 
 /** A request as its service understands it, before anything is done about it. */
 export type Reading = {
@@ -18,7 +18,7 @@ export type Reading = {
   /** Whose signature it bears, if that is a valid one. */
   identity: string | null
   /** Does what is asked; `silence` leaves the client waiting. */
-  answer(): Answer | 'silence'
+  answer(): Answer | 'silence' | Promise<Answer | 'silence'>
   /** Says in the service's own words what a test has ordered it to say. */
   answerFault(fault: AnsweredFault): Answer
 }
@@ -65,17 +65,18 @@ export function serve(
     const reading = service.read(incoming(request, body), regionOf(request))
     const entry = logged(service.name, reading, request)
     log.push(entry)
-    const answer = await answerOf(reading, service.name, faults)
-    if (answer === 'reset') return void request.socket.destroy()
+    const fault = faults.take(service.name, reading.operation)
+    if (fault?.kind === 'reset') return void request.socket.destroy()
+    const answer = await answerOf(reading, fault)
     if (answer === 'silence') return
     entry.status = answer.status
-    write(response, answer)
+    send(response, answer, fault && isWireFault(fault) ? fault : undefined)
   }
   return (request, response) => {
     // A client may hang up at any time; its error must not end the process.
     response.on('error', () => {})
     handle(request, response).catch(error => {
-      write(response, {
+      send(response, {
         status: 500,
         body: `the lab failed: ${error instanceof Error ? error.stack : error}`,
       })
@@ -83,14 +84,9 @@ export function serve(
   }
 }
 
-async function answerOf(
-  reading: Reading,
-  service: ServiceName,
-  faults: Faults,
-): Promise<Answer | 'silence' | 'reset'> {
-  const fault = faults.take(service, reading.operation)
-  if (fault === undefined) return reading.answer()
-  if (fault.kind === 'reset') return 'reset'
+async function answerOf(reading: Reading, fault: Fault | undefined): Promise<Answer | 'silence'> {
+  if (fault === undefined || isWireFault(fault)) return reading.answer()
+  if (fault.kind === 'other') return fault.answer
   if (fault.kind !== 'slow') return reading.answerFault(fault)
   // A test may end before a slow answer is due.
   await sleep(fault.milliseconds, undefined, { ref: false })
@@ -118,10 +114,4 @@ function logged(service: ServiceName, reading: Reading, request: IncomingMessage
   const { operation, region, identity } = reading
   const userAgent = request.headers['user-agent'] ?? null
   return { at: new Date(), service, operation, region, identity, status: null, userAgent }
-}
-
-function write(response: ServerResponse, answer: Answer): void {
-  const body = Buffer.from(answer.body)
-  response.writeHead(answer.status, { ...answer.headers, 'content-length': body.length })
-  response.end(body)
 }

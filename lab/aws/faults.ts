@@ -1,12 +1,14 @@
-/** The lab's services that a fault can be ordered of. */
-export type ServiceName = 'eks' | 'sts' | 'imds' | 'container'
+import type { Answer, WireFault } from './wire.ts'
+
+/** The lab's services that a fault can be ordered of; `kubernetes` is a gate in front of an API server. */
+export type ServiceName = 'ec2' | 'eks' | 'sts' | 'imds' | 'container' | 'kubernetes'
 
 /** What is to go wrong. */
 export type Fault =
   | { kind: 'throttle' }
   | { kind: 'server-error'; status: 500 | 502 | 503 | 504 }
-  /** The connection is torn down without an answer. */
-  | { kind: 'reset' }
+  /** The right answer goes wrong on its way. */
+  | WireFault
   /** The right answer, but late. */
   | { kind: 'slow'; milliseconds: number }
   | { kind: 'denied' }
@@ -14,9 +16,11 @@ export type Fault =
   | { kind: 'malformed' }
   /** Status 200 and a web page, as a captive portal answers. */
   | { kind: 'html' }
+  /** Another answer, word for word. */
+  | { kind: 'other'; answer: Answer }
 
 /** A fault that a service answers with, in its own words. */
-export type AnsweredFault = Exclude<Fault, { kind: 'reset' | 'slow' }>
+export type AnsweredFault = Exclude<Fault, WireFault | { kind: 'slow' | 'other' }>
 
 /** Which requests a fault hits: of one service, all operations or one; without `times` until it is cancelled. */
 export type FaultTarget = { service: ServiceName; operation?: string; times?: number }

@@ -1,5 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { assertEvaluable, type Decision, evaluate, type PolicyDocument } from './policy.ts'
+import { Clock } from './clock.ts'
+import { type Guardrail, Guardrails } from './guardrails.ts'
+import { type Ask, assertEvaluable, type Decision, type PolicyDocument } from './policy.ts'
 import type { Partition } from './regions.ts'
 import { type ResolvedTrust, resolveTrust, type TrustPolicy } from './trust.ts'
 
@@ -55,12 +57,20 @@ export type Caller = {
   account: string
   partition: Partition
   principal: Role | User
+  /** What the session may do at most. */
+  sessionPolicy?: PolicyDocument
 }
+
+/** What a caller's policies say, and of which kind is the one that denies. */
+export type Verdict =
+  | { decision: 'allow' }
+  | { decision: Exclude<Decision, 'allow'>; policy: 'identity-based policy' | Guardrail }
 
 type Key = AccessKey & {
   sessionToken: string | null
   expires: Date | null
   sessionName: string | null
+  sessionPolicy?: PolicyDocument
   ownerId: string
 }
 type Entry<Principal> = { principal: Principal; policies: Map<string, PolicyDocument> }
@@ -68,6 +78,10 @@ type RoleEntry = Entry<Role> & { options: RoleOptions; trust: ResolvedTrust }
 
 /** Roles, users, their keys and sessions: IAM as far as the lab needs it. */
 export class Identities {
+  /** By which sessions end and signatures are judged. */
+  readonly clock = new Clock()
+  /** What stands above the policies of roles and users. */
+  readonly guardrails = new Guardrails()
   readonly #account: string
   readonly #roles = new Map<string, RoleEntry>()
   readonly #users = new Map<string, Entry<User>>()
@@ -163,12 +177,22 @@ export class Identities {
   }
 
   /** Issues credentials for a session of a role, without asking its trust policy. */
-  issueSession(role: Role, session: { name: string; expires: Date }): SessionCredentials {
+  issueSession(
+    role: Role,
+    session: { name: string; expires: Date; policy?: PolicyDocument },
+  ): SessionCredentials {
     const pair = newPair('ASIA')
     // As long as those that STS gives, and begins as they do.
     const sessionToken = `IQoJb3JpZ2luX2Vj${randomBytes(384).toString('base64')}`
-    const { name: sessionName, expires } = session
-    this.#keys.set(pair.accessKeyId, { ...pair, sessionToken, expires, sessionName, ownerId: role.uniqueId })
+    const { name: sessionName, expires, policy } = session
+    this.#keys.set(pair.accessKeyId, {
+      ...pair,
+      sessionToken,
+      expires,
+      sessionName,
+      ...(policy ? { sessionPolicy: policy } : {}),
+      ownerId: role.uniqueId,
+    })
     return { ...pair, sessionToken, expires }
   }
 
@@ -176,7 +200,7 @@ export class Identities {
   expireSession(accessKeyId: string): void {
     const key = this.#keys.get(accessKeyId)
     if (key?.expires == null) throw new TypeError('there is no such session')
-    key.expires = new Date()
+    key.expires = this.clock.now()
   }
 
   /** Every secret that was ever issued: what a scenario looks for where no secret may be. */
@@ -203,7 +227,9 @@ export class Identities {
       return { arn: principal.arn, userId: uniqueId, account, partition, principal }
     }
     const arn = `arn:${partition}:sts::${account}:assumed-role/${principal.name}/${key.sessionName}`
-    return { arn, userId: `${uniqueId}:${key.sessionName}`, account, partition, principal }
+    const userId = `${uniqueId}:${key.sessionName}`
+    const { sessionPolicy } = key
+    return { arn, userId, account, partition, principal, ...(sessionPolicy ? { sessionPolicy } : {}) }
   }
 
   /** The role of an ARN. */
@@ -211,15 +237,30 @@ export class Identities {
     return this.#roles.get(arn)?.principal
   }
 
+  /** The role or user of an ARN. */
+  findPrincipal(arn: string): Role | User | undefined {
+    return (this.#roles.get(arn) ?? this.#users.get(arn))?.principal
+  }
+
   /** A role's trust policy. */
   trustOf(role: Role): ResolvedTrust {
     return this.#roleEntry(role.arn).trust
   }
 
-  /** What a caller's own policies say to an action on a resource. */
-  decide(caller: Caller, action: string, resource: string): Decision {
-    const context = { 'aws:principalarn': caller.principal.arn, 'aws:principalaccount': caller.account }
-    return evaluate(this.#entry(caller.principal.arn).policies.values(), { action, resource, context })
+  /**
+   * Whether a caller's policies, and what stands above them, let it do an action on a resource.
+   * @param about condition keys of the service and their values; the keys are lower case
+   */
+  decide(caller: Caller, action: string, resource: string, about: Ask['context'] = {}): Decision {
+    return this.verdict(caller, action, resource, about).decision
+  }
+
+  /** The same, with the kind of policy that denies. */
+  verdict(caller: Caller, action: string, resource: string, about: Ask['context'] = {}): Verdict {
+    const { principal, account, sessionPolicy } = caller
+    const context = { ...about, 'aws:principalarn': principal.arn, 'aws:principalaccount': account }
+    const own = [...this.#entry(principal.arn).policies.values()]
+    return this.guardrails.judge({ action, resource, context }, principal.arn, own, sessionPolicy)
   }
 
   #named(kind: 'role' | 'user', options: UserOptions) {
@@ -231,7 +272,7 @@ export class Identities {
   }
 
   #resolve(trust: TrustPolicy): ResolvedTrust {
-    return resolveTrust(trust, arn => (this.#roles.get(arn) ?? this.#users.get(arn))?.principal.uniqueId)
+    return resolveTrust(trust, arn => this.findPrincipal(arn)?.uniqueId)
   }
 
   #owner(key: Key): Role | User | undefined {
@@ -252,17 +293,21 @@ export class Identities {
   }
 }
 
-/** Why an action is refused, as AWS words it. */
+/**
+ * Why an action is refused, as AWS words it
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
+ */
 export function notAuthorized(
   callerArn: string,
   action: string,
   resource: string,
   decision: Exclude<Decision, 'allow'>,
+  policy: 'identity-based policy' | Guardrail = 'identity-based policy',
 ): string {
   const reason =
     decision === 'explicit-deny'
-      ? 'with an explicit deny in an identity-based policy'
-      : `because no identity-based policy allows the ${action} action`
+      ? `with an explicit deny in ${policy === 'identity-based policy' ? 'an' : 'a'} ${policy}`
+      : `because no ${policy} allows the ${action} action`
   return `User: ${callerArn} is not authorized to perform: ${action} on resource: ${resource} ${reason}`
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Answer, CAPTIVE_PORTAL, type Incoming, type Reading, type Service } from './exchange.ts'
 import type { AnsweredFault } from './faults.ts'
 import type { Identities, Role, SessionCredentials } from './identities.ts'
+import { type InstanceNetwork, networkMetadata } from './instance-network.ts'
 import { evaluateTrust } from './trust.ts'
 
 const TOKEN_HEADER = 'x-aws-ec2-metadata-token'
@@ -18,22 +19,36 @@ export type MetadataAccess =
   | 'token-optional'
   /** An old stand-in that knows nothing of session tokens: PUT is 405. */
   | 'no-tokens'
-  /** The token's PUT is never answered: the instance's hop limit is too small for a container. */
-  | 'hop-limit-reached'
   /** Turned off for the instance: 403. */
   | 'disabled'
 
 /** The instance that the metadata service speaks of. A test may change any of it at any time. */
 export type Instance = {
   access: MetadataAccess
+  /** Hops that the answer to a token's PUT may travel. */
+  hopLimit: number
+  /** Hops that lie between the runner and the instance: 0 on the instance itself, 1 in a container on it. */
+  hops: number
   id: string
   account: string
   region: string
   availabilityZone: string
+  /** Its address in its network. */
+  privateIp: string
+  network: InstanceNetwork
   /** ARN of the role in its instance profile; null if it has no profile. */
   roleArn: string | null
   /** How long credentials that are issued live; negative for some that are over already. */
   credentialSeconds: number
+}
+
+/**
+ * The name that EC2 gives an instance in its network
+ * (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html).
+ */
+export function privateDnsName({ privateIp, region }: Pick<Instance, 'privateIp' | 'region'>): string {
+  const domain = region === 'us-east-1' ? 'ec2.internal' : `${region}.compute.internal`
+  return `ip-${privateIp.replaceAll('.', '-')}.${domain}`
 }
 
 type Issued = { credentials: SessionCredentials; roleId: string; at: Date }
@@ -51,7 +66,7 @@ export function createMetadataService(instance: Instance, identities: Identities
       const operation = operationOf(request)
       const answer = (): Answer | 'silence' => {
         if (instance.access === 'disabled') return page(403, 'Forbidden')
-        if (operation === 'PutToken') return putToken(request, instance.access, tokens)
+        if (operation === 'PutToken') return putToken(request, instance, tokens)
         if (request.method !== 'GET' && request.method !== 'HEAD') return page(405, 'Method Not Allowed')
         if (!mayAsk(request, instance.access, tokens)) return page(401, 'Unauthorized')
         return describe(request.path, instance, credentials)
@@ -74,10 +89,11 @@ function operationOf({ method, path }: Incoming): string {
 
 function putToken(
   request: Incoming,
-  access: MetadataAccess,
+  { access, hopLimit, hops }: Instance,
   tokens: Map<string, number>,
 ): Answer | 'silence' {
-  if (access === 'hop-limit-reached') return 'silence'
+  // The answer's time to live is the limit, and is over at the last hop.
+  if (hops >= hopLimit) return 'silence'
   if (access === 'no-tokens') return page(405, 'Method Not Allowed')
   // So that an open proxy on the instance cannot be used to get a token.
   if (request.headers['x-forwarded-for'] !== undefined) return page(403, 'Forbidden')
@@ -96,10 +112,14 @@ function mayAsk(request: Incoming, access: MetadataAccess, tokens: Map<string, n
 }
 
 function describe(path: string, instance: Instance, credentials: RoleCredentials): Answer {
-  const { availabilityZone, id: instanceId, region, account: accountId } = instance
+  const { availabilityZone, id: instanceId, privateIp, region, account: accountId } = instance
   switch (path) {
     case '/latest/meta-data/instance-id':
       return text(instanceId)
+    case '/latest/meta-data/local-ipv4':
+      return text(privateIp)
+    case '/latest/meta-data/local-hostname':
+      return text(privateDnsName(instance))
     case '/latest/meta-data/placement/region':
       return text(region)
     case '/latest/meta-data/placement/availability-zone':
@@ -112,6 +132,8 @@ function describe(path: string, instance: Instance, credentials: RoleCredentials
     case '/latest/meta-data/iam/security-credentials/':
       return credentials.roleName()
   }
+  const ofNetwork = networkMetadata(path, instance)
+  if (ofNetwork !== undefined) return text(ofNetwork)
   const name = /^\/latest\/meta-data\/iam\/security-credentials\/([^/]+)$/.exec(path)?.[1]
   return name === undefined ? page(404, 'Not Found') : credentials.show(name)
 }
@@ -137,7 +159,7 @@ class RoleCredentials {
     if (roleArn === null) return page(404, 'Not Found')
     // The console makes an instance profile of the role's own name.
     const InstanceProfileArn = roleArn.replace(':role/', ':instance-profile/')
-    return json({ Code: 'Success', LastUpdated: timestamp(new Date()), InstanceProfileArn })
+    return json({ Code: 'Success', LastUpdated: timestamp(this.#identities.clock.now()), InstanceProfileArn })
   }
 
   show(name: string): Answer {
@@ -160,10 +182,12 @@ class RoleCredentials {
   #current(role: Role): Issued {
     const { id, credentialSeconds } = this.#instance
     const issued = this.#issued
-    const lasts = issued !== undefined && issued.credentials.expires.getTime() - Date.now() > RENEWAL_MS
+    const lasts =
+      issued !== undefined &&
+      issued.credentials.expires.getTime() - this.#identities.clock.now().getTime() > RENEWAL_MS
     const known = issued && this.#identities.findKey(issued.credentials.accessKeyId) !== undefined
     if (lasts && known && issued.roleId === role.uniqueId) return issued
-    const at = new Date()
+    const at = this.#identities.clock.now()
     const expires = new Date(at.getTime() + credentialSeconds * 1000)
     const credentials = this.#identities.issueSession(role, { name: id, expires })
     this.#issued = { credentials, roleId: role.uniqueId, at }

@@ -42,7 +42,7 @@ type Destination =
   | { kind: 'nowhere' }
 
 /**
- * Starts an HTTP proxy that knows CONNECT (RFC 9110, 9.3.6). It answers for the endpoints of EKS and STS itself,
+ * Starts an HTTP proxy that knows CONNECT (RFC 9110, 9.3.6). It answers for the endpoints of AWS itself,
  * tunnels to 127.0.0.1 and to names that a test has routed there, and refuses all others: nothing leaves the machine.
  */
 export async function startProxy(options: ProxyOptions): Promise<LabProxy> {

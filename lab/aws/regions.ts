@@ -2,7 +2,7 @@
 export type Partition = 'aws' | 'aws-cn' | 'aws-us-gov'
 
 /** The services of the lab that are asked by a signed request. */
-export type SignedService = 'eks' | 'sts'
+export type SignedService = 'ec2' | 'eks' | 'sts'
 
 /** An AWS endpoint: what service it is, and the region its signatures must be scoped to. */
 export type Endpoint = { service: SignedService; region: string }
@@ -24,7 +24,7 @@ const REGIONS: Record<Partition, readonly string[]> = {
 // The name shapes of https://docs.aws.amazon.com/general/latest/gr/eks.html and …/sts.html: plain, FIPS (EKS puts
 // `fips.` in front, STS and the dual-stack names append `-fips`) and dual-stack (`api.aws`).
 const HOST_SHAPES = [
-  /^(?<service>eks|sts)\.(?<region>[a-z0-9-]+)\.amazonaws\.com(?<china>\.cn)?$/,
+  /^(?<service>ec2|eks|sts)\.(?<region>[a-z0-9-]+)\.amazonaws\.com(?<china>\.cn)?$/,
   /^fips\.(?<service>eks)\.(?<region>[a-z0-9-]+)\.amazonaws\.com$/,
   /^(?<service>sts)-fips\.(?<region>[a-z0-9-]+)\.amazonaws\.com$/,
   /^(?<service>eks|sts)(?:-fips)?\.(?<region>[a-z0-9-]+)\.api\.aws$/,
@@ -39,10 +39,15 @@ export function partitionOf(region: string): Partition | undefined {
   return (Object.keys(REGIONS) as Partition[]).find(partition => REGIONS[partition].includes(region))
 }
 
+/** The regions of a partition. */
+export function regionsOf(partition: Partition): readonly string[] {
+  return REGIONS[partition]
+}
+
 /**
  * What AWS endpoint a host name is.
  * @param host a host name without a port, in any case
- * @returns undefined for a name that is no EKS or STS endpoint of an existing region
+ * @returns undefined for a name that is no EC2, EKS or STS endpoint of an existing region
  */
 export function endpointOf(host: string): Endpoint | undefined {
   const name = host.toLowerCase()

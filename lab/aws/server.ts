@@ -1,5 +1,4 @@
-import type { Server as HttpServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 
 /** A server of the lab, listening on a free port of 127.0.0.1. */
 export type LocalServer = {
@@ -9,7 +8,7 @@ export type LocalServer = {
 }
 
 /** Lets a server listen on a free port of 127.0.0.1. */
-export async function listen(server: HttpServer): Promise<LocalServer> {
+export async function listen(server: Server): Promise<LocalServer> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)

@@ -2,8 +2,8 @@ import { type Assumption, assumeRole, assumeRoleWithWebIdentity } from './assump
 import { type Answer, CAPTIVE_PORTAL, type Incoming, type Reading, type Service } from './exchange.ts'
 import type { AnsweredFault } from './faults.ts'
 import type { Caller, Identities } from './identities.ts'
-import { partitionOf } from './regions.ts'
-import { type SignatureRefusal, type SignatureVerdict, verifySignature } from './signature.ts'
+import type { SignatureRefusal, SignatureRules } from './signature.ts'
+import { type Signer, signerOf } from './signer.ts'
 import { type Form, failure, formOf, success } from './stsanswers.ts'
 import type { WebIdentities } from './webidentity.ts'
 
@@ -18,6 +18,7 @@ const REFUSALS: Readonly<Record<SignatureRefusal, string>> = {
 
 const VERSION = '2011-06-15'
 
+type Unknown = Exclude<Signer, { kind: 'known' }>
 type Call = { operation: string; parameters: URLSearchParams; form: Form }
 
 /**
@@ -31,17 +32,19 @@ export function createStsService(identities: Identities, webIdentities: WebIdent
     name: 'sts',
     read(request, region): Reading {
       const call = callOf(request)
-      const verdict = verify(request, region, identities)
-      const caller = verdict.kind === 'valid' ? identities.callerOf(verdict.accessKeyId) : undefined
+      const signer = signerOf(request, rules(region), identities)
+      const caller = signer.kind === 'known' ? signer.caller : undefined
       return {
         operation: call.operation,
-        region: verdict.kind === 'valid' ? verdict.region : region,
+        region: signer.kind === 'known' ? signer.region : region,
         identity: caller?.arn ?? null,
         answer: () => {
           if (call.operation === 'AssumeRoleWithWebIdentity') {
             return assumed(call, assumeRoleWithWebIdentity(call.parameters, identities, webIdentities))
           }
-          return caller === undefined ? refuse(call.form, verdict) : perform(call, caller, identities)
+          return signer.kind === 'known'
+            ? perform(call, signer.caller, identities)
+            : refuse(call.form, signer)
         },
         answerFault: fault => answerFault(fault, call, caller),
       }
@@ -61,26 +64,20 @@ function callOf(request: Incoming): Call {
   }
 }
 
-function verify(request: Incoming, region: string | null, identities: Identities): SignatureVerdict {
-  const rules = {
+function rules(region: string | null): SignatureRules {
+  return {
     service: 'sts',
     region: region ?? 'any',
     toleranceMinutes: 15,
     honoursExpires: false,
     // The header that ties a token to its cluster would tie nothing if it were not signed.
     mustBeSigned: ['x-k8s-aws-id'],
-  } as const
-  const verdict = verifySignature(request, rules, id => identities.findKey(id), new Date())
-  if (verdict.kind !== 'valid') return verdict
-  // Accounts of one partition are unknown in the others.
-  if (identities.callerOf(verdict.accessKeyId)?.partition === partitionOf(verdict.region)) return verdict
-  return { kind: 'unknown-key', message: 'The security token included in the request is invalid.' }
+  }
 }
 
-function refuse(form: Form, verdict: SignatureVerdict): Answer {
-  if (verdict.kind === 'valid') throw new TypeError('a valid signature is not refused')
-  const message = verdict.kind === 'missing' ? 'Request is missing Authentication Token' : verdict.message
-  return failure(form, verdict.kind === 'incomplete' ? 400 : 403, REFUSALS[verdict.kind], message)
+function refuse(form: Form, { kind, message }: Unknown): Answer {
+  const text = kind === 'missing' ? 'Request is missing Authentication Token' : message
+  return failure(form, kind === 'incomplete' ? 400 : 403, REFUSALS[kind], text)
 }
 
 function perform(call: Call, caller: Caller, identities: Identities): Answer {

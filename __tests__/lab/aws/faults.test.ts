@@ -118,3 +118,42 @@ test('the log shows what a fault answered', async () => {
     { service: 'imds', operation: 'GetMetadata', identity: null, status: 503 },
   ])
 })
+
+test('an answer is cut off, its length known or not', async () => {
+  for (const framing of ['length', 'chunks'] as const) {
+    const order = aws.fail({ service: 'imds' }, { kind: 'cut', framing })
+    const answer = await fetch(`${aws.metadataEndpoint}/latest/meta-data/`)
+    expect(answer.headers.has('content-length')).toBe(framing === 'length')
+    await expect(answer.text()).rejects.toThrow('terminated')
+    order.cancel()
+  }
+})
+
+test('an answer drips, and is the right one in the end', async () => {
+  aws.instance.access = 'token-optional'
+  aws.fail({ service: 'imds' }, { kind: 'drip', milliseconds: 1 })
+  const answer = await fetch(`${aws.metadataEndpoint}/latest/meta-data/instance-id`)
+  expect(await answer.text()).toBe(aws.instance.id)
+})
+
+test('an answer has no end until the client hangs up', async () => {
+  aws.fail({ service: 'imds' }, { kind: 'flood' })
+  const answer = await fetch(`${aws.metadataEndpoint}/latest/meta-data/`)
+  let bytes = 0
+  for await (const chunk of answer.body ?? []) {
+    bytes += chunk.length
+    if (bytes > 2 ** 20) break
+  }
+  expect(bytes).toBeGreaterThan(2 ** 20)
+})
+
+test('an answer is another, word for word', async () => {
+  const answer = { status: 302, headers: { location: 'http://127.0.0.1:1/' }, body: 'there' }
+  aws.fail({ service: 'imds' }, { kind: 'other', answer })
+  const got = await fetch(`${aws.metadataEndpoint}/latest/`, { redirect: 'manual' })
+  expect([got.status, got.headers.get('location'), await got.text()]).toEqual([
+    302,
+    'http://127.0.0.1:1/',
+    'there',
+  ])
+})

@@ -1,58 +1,20 @@
 /** A real cluster on this machine, which the lab's AWS knows of. */
 import { join } from 'node:path'
-import type { LabAws } from '../aws/aws.ts'
-import type { ClusterOptions } from '../aws/clusters.ts'
 import { partitionOf } from '../aws/regions.ts'
+import { AwsAuth } from '../aws-auth.ts'
 import { createAuthority } from '../certificates.ts'
+import { type ClusterStart, grantDemo, type LabCluster } from '../cluster.ts'
 import { createKeeper, type Finished, type Keeper } from '../runner/keeper.ts'
-import { ask } from './admin.ts'
-import { AwsAuth, demand } from './aws-auth.ts'
 import { buildRealCluster } from './build.ts'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
 
-/** What a cluster is made from; what is left out is as the lab's AWS has it by default. */
-export type RealClusterOptions = Omit<ClusterOptions, 'region' | 'endpoint' | 'certificateAuthorityPem'> & {
-  readonly aws: LabAws
-  /** The region of the lab's instance, if left out. */
-  readonly region?: string
-  /**
-   * Names of further clusters behind the same API server, of which a machine has room for a few only. The lab's AWS
-   * describes each as this one, and each has an authenticator of its own, which takes no token but those signed for it.
-   */
-  readonly neighbours?: readonly string[]
-}
-
-export type RealCluster = {
-  readonly name: string
-  readonly region: string
-  readonly arn: string
-  /** The clusters behind the same API server, as the lab's AWS knows them. */
-  readonly neighbours: readonly { readonly name: string; readonly arn: string }[]
-  /** `https://127.0.0.1:PORT`, as DescribeCluster gives it. */
-  readonly endpoint: string
-  readonly port: number
-  /** A name that is in the API server's certificate, and that the lab's proxy leads to it. */
-  readonly hostName: string
-  /** PEM of the authority that issued the API server's certificate. */
-  readonly caPem: string
-  /** Path of the administrator's kubeconfig. */
-  readonly adminKubeconfig: string
+export type RealCluster = LabCluster & {
   /** Path of kubectl. */
   readonly kubectlPath: string
   /** The processes of the cluster. */
   readonly pids: readonly number[]
   /** Runs kubectl as the administrator, for at most a minute. */
   kubectl(args: readonly string[], stdin?: string): Promise<Finished>
-  /** Applies manifests as the administrator. @throws Error with what kubectl said when it refused one */
-  apply(manifests: string): Promise<void>
-  /** Adds a role to aws-auth, and returns when every authenticator serves it. */
-  mapRole(roleArn: string, username: string, groups?: readonly string[]): Promise<void>
-  /** Makes aws-auth's mapRoles what is given, well-formed or not, and returns when every authenticator has read it. */
-  writeMapRoles(text: string): Promise<void>
-  /** Lets the user `demo` list namespaces, by a ClusterRole and a ClusterRoleBinding of that name. */
-  grantDemo(): Promise<void>
-  /** Ends the processes and removes their files. The lab's AWS still describes the cluster. Twice is fine. */
-  stop(): Promise<void>
 }
 
 /**
@@ -63,7 +25,7 @@ export type RealCluster = {
  *
  * @throws BuildError when that fails; Error with the end of a log when a process ends before its time
  */
-export async function startCluster(options: RealClusterOptions): Promise<RealCluster> {
+export async function startCluster(options: ClusterStart): Promise<RealCluster> {
   const { aws, region = aws.instance.region, neighbours = [], ...described } = options
   const { name } = described
   const hostName = `${name}.${region}.eks.lab.test`.toLowerCase()
@@ -82,7 +44,7 @@ export async function startCluster(options: RealClusterOptions): Promise<RealClu
   }
   const arns: string[] = []
   try {
-    const authenticatorEnv = aws.serverEnv(region)
+    const authenticatorEnv = aws.controlPlaneEnv(region)
     const plane = await startControlPlane({
       keeper,
       authority,
@@ -146,23 +108,6 @@ function administration(keeper: Keeper, plane: ControlPlane, program: string): A
     },
     mapRole: (rolearn, username, groups = []) => awsAuth.add({ rolearn, username, groups }),
     writeMapRoles: text => awsAuth.write(text),
-    async grantDemo() {
-      for (const [kind, object] of Object.entries(demoGrant)) {
-        const path = `/apis/rbac.authorization.k8s.io/v1/${kind}`
-        demand(await ask(plane.apiServer, 'POST', path, object), 201)
-      }
-    },
+    grantDemo: () => grantDemo(plane.apiServer),
   }
-}
-
-const demoGrant = {
-  clusterroles: {
-    metadata: { name: 'demo' },
-    rules: [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list'] }],
-  },
-  clusterrolebindings: {
-    metadata: { name: 'demo' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'demo' },
-    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'demo' }],
-  },
 }

@@ -2,11 +2,11 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { kubeconfigOf, type ServerAddress } from '../admin.ts'
 import type { Partition } from '../aws/regions.ts'
 import type { VerificationKey } from '../aws/signature.ts'
 import type { Authority } from '../certificates.ts'
 import type { Keeper, KeptProcess } from '../runner/keeper.ts'
-import type { ServerAddress } from './admin.ts'
 import { type Authenticators, prepareAuthenticators, startAuthenticators } from './authenticators.ts'
 import { buildRealCluster, type RealPrograms } from './build.ts'
 import { freePort } from './ports.ts'
@@ -120,22 +120,9 @@ async function writeFiles(options: ControlPlaneOptions, api: ServerAddress, webh
     write('service-accounts.key', serviceAccounts.privateKey),
     write('service-accounts.pub', serviceAccounts.publicKey),
     write('tokens.csv', `${api.token},admin,admin,"system:masters"\n`),
-    write('admin.yaml', kubeconfig(name, `https://127.0.0.1:${api.port}`, api)),
-    write('webhook.yaml', kubeconfig(name, webhook, { caPem: api.caPem })),
+    write('admin.yaml', kubeconfigOf(name, `https://127.0.0.1:${api.port}`, api)),
+    write('webhook.yaml', kubeconfigOf(name, webhook, { caPem: api.caPem })),
   ])
-}
-
-/** A kubeconfig in JSON, which is YAML too. */
-function kubeconfig(name: string, server: string, { caPem, token }: Omit<ServerAddress, 'port'>): string {
-  const ca = Buffer.from(caPem).toString('base64')
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name, cluster: { server, 'certificate-authority-data': ca } }],
-    users: [{ name: 'admin', user: token === undefined ? {} : { token } }],
-    contexts: [{ name, context: { cluster: name, user: 'admin' } }],
-    'current-context': name,
-  })
 }
 
 function startEtcd(keeper: Keeper, programs: RealPrograms): KeptProcess {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ask, type ServerAddress } from '../admin.ts'
 import type { KeptProcess } from '../runner/keeper.ts'
-import { ask, type ServerAddress } from './admin.ts'
 
 /**
  * Asks until the answer is 200. Nothing tells us of that moment, so we ask every 20 ms.

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Agent, request } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import type { ServerAddress } from '../admin.ts'
 import { type LocalServer, listen } from '../aws/server.ts'
 import { findSignedValue, type VerificationKey } from '../aws/signature.ts'
-import type { ServerAddress } from './admin.ts'
 
 /** What checks the tokens that are signed for a name. */
 export type TokenChecker = { readonly name: string; readonly address: ServerAddress }

@@ -1,38 +1,18 @@
 /**
  * A temporary folder and the processes started in it, which both go when their owner goes, whatever ends the owner.
  *
- * Beside them stands a watchdog, a shell that reads a pipe from us. The pipe closes when we close it and when we
- * die, by SIGKILL too; then the watchdog kills what is left and removes the folder. It waits for the pipe and never
- * polls. It knows each process before that process runs anything: a process starts as a shell that waits for our
- * word on its stdin, and gets it after the watchdog got its number; if we die in between, it reads an end of file
- * and ends.
+ * Beside them stands a watchdog, which reads a pipe from us. The pipe closes when we close it and when we die, by
+ * SIGKILL too; then the watchdog tidies up. How it does that is the system's own affair: keeper/posix.ts and
+ * keeper/windows.ts.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, realpathSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Readable } from 'node:stream'
-
-const watchdog = `
-kept=
-while read -r verb pid; do
-  case $verb in
-    keep) kept="$kept $pid" ;;
-    drop)
-      rest=
-      for each in $kept; do [ "$each" = "$pid" ] || rest="$rest $each"; done
-      kept=$rest ;;
-  esac
-done
-for each in $kept; do kill -KILL "-$each"; done
-tries=0
-until rm -rf -- "$1" || [ $tries -ge 50 ]; do tries=$((tries + 1)); sleep 0.1; done
-`
-
-// For bash, as dash takes away variables with a hyphen in their name, which inputs have. It is to read no file of the
-// user's: -p does away with BASH_ENV, and --norc with the .bashrc that it reads when its stdin is a socket.
-const whenTold = 'read -r word && exec "$@"'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { system } from './keeper/system.ts'
 
 /** What to start, and in which environment: the whole of it, as nothing is inherited. */
 export type Command = {
@@ -81,45 +61,35 @@ export type Keeper = {
  */
 export function createKeeper(name: string): Keeper {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)))
-  const guard = spawn('/bin/sh', ['-c', watchdog, 'watchdog', folder], {
-    detached: true,
-    cwd: '/',
-    env: { PATH: '/usr/bin:/bin' },
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
+  const guard = system.startWatchdog(folder)
   const guardEnded = new Promise<void>(resolve => guard.once('exit', () => resolve()))
   // A watchdog that someone killed is not worth failing for.
   guard.stdin.on('error', () => {})
   letGo(guard)
 
-  const launch = (command: Command, out: 'pipe' | number, stdin: string): Launched => {
-    const child = spawn(
-      '/bin/bash',
-      ['--norc', '-p', '-c', whenTold, 'bash', command.command, ...command.args],
-      {
-        detached: true,
-        cwd: command.cwd ?? folder,
-        env: command.env,
-        stdio: ['pipe', out, out],
-      },
-    )
+  const launch = ({ command, args, env, cwd = folder }: Command, out: 'pipe' | number, stdin: string) => {
+    const child = system.spawn(command, args, { cwd, env, stdio: ['pipe', out, out] })
     // Told by the missing number below, and thrown where it was asked for.
     child.once('error', () => {})
     const pid = child.pid
-    if (pid === undefined)
-      throw new Error(`${command.command} could not be started in ${command.cwd ?? folder}`)
+    if (pid === undefined) throw new Error(`${command} could not be started in ${cwd}`)
     guard.stdin.write(`keep ${pid}\n`)
     // A program need not read what it is given.
     child.stdin?.on('error', () => {})
-    child.stdin?.end(`go\n${stdin}`)
+    child.stdin?.end(system.go + stdin)
+    let sent: NodeJS.Signals | undefined
+    const signal = (name: NodeJS.Signals) => {
+      sent = name
+      system.signal(child, name)
+    }
     const exited = new Promise<number>(resolve => {
       child.once('exit', (code, signal) => {
-        signalGroup(pid, 'SIGKILL')
+        system.sweep(child)
         guard.stdin.write(`drop ${pid}\n`)
-        resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL'])
+        resolve(system.exitCode({ code, signal }, sent))
       })
     })
-    return { child, pid, exited }
+    return { child, pid, signal, exited }
   }
 
   let closing: Promise<void> | undefined
@@ -152,6 +122,8 @@ export function createKeeper(name: string): Keeper {
 type Launched = {
   readonly child: ChildProcess
   readonly pid: number
+  /** To it and all that it started, while it runs. */
+  signal(name: NodeJS.Signals): void
   readonly exited: Promise<number>
 }
 
@@ -162,38 +134,35 @@ function letGo(child: ChildProcess): void {
   stdin?.unref?.()
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
 async function end(
-  { child, pid, exited }: Launched,
-  signal: NodeJS.Signals,
+  { child, signal, exited }: Launched,
+  name: NodeJS.Signals,
   patience = 5_000,
 ): Promise<number> {
   if (child.exitCode !== null || child.signalCode !== null) return exited
   child.ref()
-  signalGroup(pid, signal)
-  const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), patience)
+  signal(name)
+  const timer = setTimeout(() => signal('SIGKILL'), patience)
   const code = await exited
   clearTimeout(timer)
   return code
 }
 
-function finish({ child, pid, exited }: Launched, timeout: number): Promise<Finished> {
+function finish({ child, signal, exited }: Launched, timeout: number): Promise<Finished> {
   const started = performance.now()
   return new Promise(resolve => {
     const lines: string[] = []
     const stdout = collect(child.stdout, lines)
     const stderr = collect(child.stderr, lines)
     let timedOut = false
-    const timer = setTimeout(() => {
+    const timer = setTimeout(async () => {
       timedOut = true
-      signalGroup(pid, 'SIGKILL')
+      signal('SIGKILL')
+      await exited
+      await sleep(1_000, undefined, { ref: false })
+      // What has left the process' group or tree may hold them open for as long as it likes.
+      child.stdout?.destroy()
+      child.stderr?.destroy()
     }, timeout)
     child.once('close', async () => {
       clearTimeout(timer)

@@ -1,7 +1,7 @@
 /** A GitHub runner, as far as a JavaScript action can tell: one job, its steps one by one or at once. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { arch } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { inputVariables, readAction } from './action.ts'
 import { createStepFiles, FileCommandError, readStepFiles, type StepFiles } from './environment-files.ts'
 import { createKeeper, type Keeper } from './keeper.ts'
@@ -153,6 +153,8 @@ async function createJob(keeper: Keeper, env: RunnerOptions['env'], debug: boole
   const base = {
     ...env,
     HOME: home,
+    // On Windows some ask this one; a process that is not told is told the user's own by Node (libuv, required_vars).
+    ...(process.platform === 'win32' ? { USERPROFILE: home } : {}),
     ...githubVariables(workspace, event),
     ...runnerVariables(temp, toolCache, debug),
   }
@@ -164,7 +166,7 @@ async function createJob(keeper: Keeper, env: RunnerOptions['env'], debug: boole
     workspace,
     env() {
       const variables: Record<string, string> = { ...base, ...added }
-      return { ...variables, PATH: [...paths, variables.PATH ?? ''].join(':') }
+      return { ...variables, PATH: [...paths, variables.PATH ?? ''].join(delimiter) }
     },
     take(written) {
       // The variables that a runner sets itself are its own.
@@ -197,12 +199,14 @@ function githubVariables(workspace: string, event: string): Record<string, strin
   }
 }
 
+const OS_NAMES: Partial<Record<NodeJS.Platform, string>> = { darwin: 'macOS', win32: 'Windows' }
+
 function runnerVariables(temp: string, toolCache: string, debug: boolean): Record<string, string> {
   return {
     RUNNER_ARCH: arch() === 'arm64' ? 'ARM64' : 'X64',
     RUNNER_ENVIRONMENT: 'self-hosted',
     RUNNER_NAME: 'lab',
-    RUNNER_OS: 'Linux',
+    RUNNER_OS: OS_NAMES[process.platform] ?? 'Linux',
     RUNNER_TEMP: temp,
     RUNNER_TOOL_CACHE: toolCache,
     ...(debug ? { RUNNER_DEBUG: '1' } : {}),

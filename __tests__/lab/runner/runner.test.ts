@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { createRunner, type Runner } from '../../../lab/runner/runner.ts'
 
 const metadata = `
@@ -14,16 +14,21 @@ inputs:
 runs: { using: node24, main: main.js, post: post.js }
 `
 
+const PATH = ['/usr/bin', '/bin'].join(delimiter)
+
 let folder: string
 let runner: Runner
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sample-action-'))
-  runner = await createRunner({ env: { PATH: '/usr/bin:/bin', FROM_RUNNER: 'yes' } })
+  runner = await createRunner({ env: { PATH, FROM_RUNNER: 'yes' } })
 })
 afterEach(async () => {
   await runner.close()
   await rm(folder, { recursive: true })
 })
+
+/** A step that runs a script of Node's, which is there on every system. */
+const step = (script: string) => runner.step(process.execPath, ['--eval', script])
 
 /** Writes an action whose scripts have `fs`, `env` and `set(FILE, text)`. */
 async function action(main: string, post = ''): Promise<string> {
@@ -86,11 +91,13 @@ test('reads what it hands over, and passes environment and path on to later step
     state: { left: 'behind' },
     summary: '# Title\n',
   })
-  const next = await runner.step('/usr/bin/env', [])
-  expect(next.stdout).toContain('\nKUBECONFIG=/some/file\n')
-  expect(next.stdout).toContain('PATH=/second/bin:/first/bin:/usr/bin:/bin\n')
-  expect(next.stdout).toContain(`GITHUB_WORKSPACE=${runner.workspace}\n`)
-  expect(next.stdout).not.toContain('INPUT_')
+  const next = JSON.parse((await step('console.log(JSON.stringify(process.env))')).stdout)
+  expect(next).toMatchObject({
+    KUBECONFIG: '/some/file',
+    PATH: ['/second/bin', '/first/bin', PATH].join(delimiter),
+    GITHUB_WORKSPACE: runner.workspace,
+  })
+  expect(Object.keys(next).filter(name => name.startsWith('INPUT_'))).toEqual([])
 })
 
 test('shows the log masked, later steps included', async () => {
@@ -104,7 +111,7 @@ test('shows the log masked, later steps included', async () => {
   expect(result.stdout).toContain('it is hunter2')
   expect(result.annotations).toEqual([{ level: 'warning', title: 'T', message: 'careful' }])
   expect(result.masks).toEqual(['hunter2'])
-  expect((await runner.step('echo', ['hunter2'])).log).toBe('***\n')
+  expect((await step('console.log(`hunter2`)')).log).toBe('***\n')
 })
 
 test('runs the post steps last to first, each with its own inputs and state', async () => {
@@ -113,7 +120,7 @@ test('runs the post steps last to first, each with its own inputs and state', as
   const path = await action(main, post)
   await runner.run({ action: path, inputs: { 'cluster-name': 'a' } })
   await runner.run({ action: path, inputs: { 'cluster-name': 'b' } })
-  await runner.step('sh', ['-c', 'echo SET_LATER=yes >> $GITHUB_ENV'])
+  await step('require(`node:fs`).appendFileSync(process.env.GITHUB_ENV, `SET_LATER=yes`)')
   expect((await runner.finish()).map(({ log }) => log)).toEqual(['b b yes\n', 'a a yes\n'])
   expect(await runner.finish()).toEqual([])
 })
@@ -136,12 +143,12 @@ test.each([
 
 test('kills a step that takes too long, and still reads what it had written', async () => {
   const script = `set('OUTPUT', 'early=1'); setInterval(() => {}, 1000)`
-  const result = await runner.run({ action: await action(script), timeout: 500 })
+  const result = await runner.run({ action: await action(script), timeout: 1_000 })
   expect(result).toMatchObject({ code: 137, timedOut: true, outputs: { early: '1' } })
 })
 
 test('shows debug lines and sets RUNNER_DEBUG when it debugs', async () => {
-  const debugging = await createRunner({ env: { PATH: '/usr/bin:/bin' }, debug: true })
+  const debugging = await createRunner({ env: { PATH }, debug: true })
   try {
     const path = await action(`console.log('::debug::detail ' + env.RUNNER_DEBUG)`)
     expect((await debugging.run({ action: path })).log).toBe('##[debug]detail 1\n')

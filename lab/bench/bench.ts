@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import type { Span } from '../../src/report/report.ts'
 import { startLab } from '../lab.ts'
 import { contestants, loginName, manyClusters } from './contestants.ts'
+import { onEmbedded } from './embedded.ts'
 import { alternate } from './measure.ts'
 import { programOf, run, tellingUsage } from './processes.ts'
 import { ratios } from './ratios.ts'
@@ -53,7 +54,8 @@ async function bench(rounds: number): Promise<BenchResult> {
     measures: await alternate(manyClusters(stage), rounds),
     usage: await used(stage),
   }))
-  const measures = [...one.measures, ...many.measures]
+  const lab = await onEmbedded(contestants => alternate(contestants, rounds))
+  const measures = [...one.measures, ...many.measures, ...lab]
   return {
     schema: 1,
     rounds,
@@ -98,9 +100,12 @@ function findAwsVersion2(): string | null {
   return found.find(aws => versionOf(aws, ['--version'], env).startsWith('aws-cli/2')) ?? null
 }
 
-async function versions({ env, lab }: Stage, awsVersion2: string | null): Promise<Record<string, string>> {
+async function versions(
+  { env, kubectl: program }: Stage,
+  awsVersion2: string | null,
+): Promise<Record<string, string>> {
   const module = await readFile(join(ACTION, 'lab/real/authenticator/go.mod'), 'utf8')
-  const kubectl = versionOf(lab.kubectl, ['version', '--client', '-o', 'json'], env)
+  const kubectl = versionOf(program, ['version', '--client', '-o', 'json'], env)
   const awsOf = (command: string) =>
     versionOf(command, ['--version'], env).replace(/^aws-cli\/(\S+).*$/s, '$1')
   return {
@@ -119,7 +124,8 @@ function versionOf(command: string, args: string[], env: Record<string, string>)
 /** What a runner downloads: each bundle's first file, and all of it. */
 async function sizes(): Promise<BenchResult['sizes']> {
   const dist = join(ACTION, 'dist')
-  const bundles = (await readdir(dist)).sort()
+  // Beside them are the maps back to src, which only tests read.
+  const bundles = (await readdir(dist)).filter(name => name !== 'maps').sort()
   const sizeOf = async (file: string) => (await stat(join(dist, file))).size
   return Promise.all(
     bundles.flatMap(bundle => [

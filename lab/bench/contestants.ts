@@ -42,7 +42,7 @@ function getToken(region: string, env: Record<string, string>): Process {
 /* kubectl, with each exec block. */
 
 async function kubectls(stage: Stage): Promise<Contestant[]> {
-  const { env, region, lab } = stage
+  const { env, region, kubectl } = stage
   const kubeconfigs: Record<string, string> = {}
   for (const provider of ['builtin', 'aws']) {
     const login = await stage.login({ 'token-provider': provider, cleanup: 'false' })
@@ -57,7 +57,7 @@ async function kubectls(stage: Stage): Promise<Contestant[]> {
   const { builtin = '', aws = '' } = kubeconfigs
   const authenticator = await withExec(aws, exec, join(stage.folder, 'authenticator.json'))
   const get = (kubeconfig: string) => async () => () =>
-    run({ command: lab.kubectl, args: ['get', 'ns', '--kubeconfig', kubeconfig], env })
+    run({ command: kubectl, args: ['get', 'ns', '--kubeconfig', kubeconfig], env })
   return [
     { group: 'kubectl', name: 'kubectl get ns, builtin', prepare: get(builtin) },
     { group: 'kubectl', name: 'kubectl get ns, aws-iam-authenticator', prepare: get(authenticator) },
@@ -82,7 +82,7 @@ function logIn(stage: Stage, inputs: Record<string, string>): Contestant['prepar
   }
 }
 
-async function shellLines({ env, region, folder, lab }: Stage): Promise<void> {
+async function shellLines({ env, region, folder, kubectl }: Stage): Promise<void> {
   const cluster = ['--region', region, '--name', 'demo']
   const kubeconfig = ['--kubeconfig', join(folder, 'by-hand')]
   const aws = programOf(env, 'aws')
@@ -93,8 +93,8 @@ async function shellLines({ env, region, folder, lab }: Stage): Promise<void> {
     args: ['eks', 'update-kubeconfig', ...cluster, '--alias', 'demo', ...kubeconfig],
     env,
   })
-  await run({ command: lab.kubectl, args: [...can, 'namespaces', ...kubeconfig], env })
-  await run({ command: lab.kubectl, args: [...can, 'pods', ...kubeconfig], env, code: 1 })
+  await run({ command: kubectl, args: [...can, 'namespaces', ...kubeconfig], env })
+  await run({ command: kubectl, args: [...can, 'pods', ...kubeconfig], env, code: 1 })
 }
 
 /* Many clusters, many rules. */

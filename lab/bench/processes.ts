@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 /** A command line and the whole of its environment. */
 export interface Process {
@@ -27,7 +27,7 @@ export async function run({ command, args, env, code: wanted = 0 }: Process): Pr
 
 /** Path of a program of the lab, which come first on its PATH; the bench's own PATH is another. */
 export function programOf({ PATH = '' }: Record<string, string>, name: string): string {
-  return join(PATH.split(':').find(Boolean) ?? '', name)
+  return join(PATH.split(delimiter).find(Boolean) ?? '', name)
 }
 
 /** What a process of Node used of the machine, itself, without what it started. */
@@ -37,6 +37,20 @@ export interface Usage {
   /** Time of processors, user and system. */
   cpuMilliseconds: number
 }
+
+/**
+ * What a process writes of itself at its end. On Linux maxRSS is no measure of it: it begins with the most memory
+ * that the process which started it had (exec_mmap in fs/exec.c of the kernel), a test's worker, say. VmHWM
+ * counts from the start of the program.
+ */
+const TELL_USAGE = `
+const { existsSync, readFileSync, writeFileSync } = require('node:fs')
+const own = '/proc/self/status'
+process.on('exit', () => {
+  const status = existsSync(own) ? readFileSync(own, 'utf8') : ''
+  writeFileSync(process.env.USAGE_FILE, JSON.stringify({ status, ...process.resourceUsage() }))
+})
+`
 
 /**
  * Lets a process of Node tell at its end what it used.
@@ -49,15 +63,15 @@ export async function tellingUsage(
 ): Promise<{ env: Record<string, string>; told(): Promise<Usage> }> {
   const script = join(folder, 'tell-usage.cjs')
   const file = join(folder, 'usage')
-  const tell = `require('node:fs').writeFileSync(${JSON.stringify(file)}, JSON.stringify(process.resourceUsage()))`
-  await writeFile(script, `process.on('exit', () => ${tell})\n`)
+  await writeFile(script, TELL_USAGE)
   return {
-    env: { NODE_OPTIONS: `--require=${script}` },
+    env: { NODE_OPTIONS: `--require=${script}`, USAGE_FILE: file },
     async told() {
-      const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(await readFile(file, 'utf8'))
-      // In kibibytes and microseconds (https://nodejs.org/api/process.html#processresourceusage).
+      const { status, maxRSS, userCPUTime, systemCPUTime } = JSON.parse(await readFile(file, 'utf8'))
+      const highWater = /^VmHWM:\s+(\d+) kB$/mu.exec(status)?.[1]
+      // Kibibytes and microseconds (proc_pid_status(5), https://nodejs.org/api/process.html#processresourceusage).
       return {
-        megabytes: Math.round((maxRSS * 1024) / 1e6),
+        megabytes: Math.round((Number(highWater ?? maxRSS) * 1024) / 1e6),
         cpuMilliseconds: Math.round((userCPUTime + systemCPUTime) / 1000),
       }
     },

@@ -12,6 +12,7 @@ const WANTED: [string, string, number?][] = [
   ['login, builtin, 50 clusters', 'login, builtin, 1 cluster', 3],
   ['login, aws, 50 clusters', 'login, aws, 1 cluster'],
   ['login, builtin, 200 rules', 'login, builtin, 2 rules', 2],
+  ['login, builtin, embedded lab, as a scenario', 'login, builtin, embedded lab, the action alone'],
 ]
 
 /** @throws Error when a name is of nothing that was measured */

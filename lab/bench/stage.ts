@@ -1,11 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Report } from '../../src/report/report.ts'
-import type { Lab } from '../lab.ts'
+import type { RealLab } from '../lab.ts'
 import { buildRealCluster } from '../real/build.ts'
 import { inputVariables, readAction } from '../runner/action.ts'
 import { createStepFiles, readStepFiles } from '../runner/environment-files.ts'
-import { createRunner } from '../runner/runner.ts'
+import { createRunner, type Runner } from '../runner/runner.ts'
 import type { Process } from './processes.ts'
 
 /** The action's own folder. */
@@ -21,7 +21,7 @@ export interface Login {
 
 /** What the bench runs things with: the lab, and a runner's environment without the runner in between. */
 export interface Stage {
-  lab: Lab
+  lab: RealLab
   region: string
   /** Of all clusters; the first is `demo`. */
   names: string[]
@@ -31,6 +31,8 @@ export interface Stage {
   env: Record<string, string>
   /** Temporary keys of the runner's role, as environment variables, and no instance to ask. */
   keys: Record<string, string>
+  /** Path of kubectl. */
+  kubectl: string
   authenticator: string
   /** A login with the action's defaults, but what is given, in a folder of its own. */
   login(inputs: Record<string, string>): Promise<Login>
@@ -38,17 +40,15 @@ export interface Stage {
 }
 
 /** Lets the runner's role in, and makes a runner's environment. Close it when done. */
-export async function createStage(lab: Lab, names: string[]): Promise<Stage> {
+export async function createStage(lab: RealLab, names: string[]): Promise<Stage> {
   const role = await lab.admitRunner()
   const region = lab.clusters[0]?.region ?? ''
   const runner = await createRunner({ env: { ...lab.env, AWS_REGION: region, AWS_DEFAULT_REGION: region } })
   const folder = join(runner.folder, 'bench')
   await mkdir(folder)
-  const { authenticator } = await buildRealCluster()
-  const { main, inputs: defaults } = await readAction(ACTION)
+  const { kubectl, authenticator } = await buildRealCluster()
   const expires = new Date(Date.now() + 3_600_000)
   const keys = lab.aws.identities.issueSession(role, { name: 'bench', expires })
-  let logins = 0
   return {
     lab,
     region,
@@ -61,20 +61,32 @@ export async function createStage(lab: Lab, names: string[]): Promise<Stage> {
       AWS_SESSION_TOKEN: keys.sessionToken,
       AWS_EC2_METADATA_DISABLED: 'true',
     },
+    kubectl,
     authenticator,
-    async login(given) {
-      const own = join(folder, `login-${++logins}`)
-      await mkdir(own)
-      const files = await createStepFiles(join(own, 'files'))
-      const variables = inputVariables(defaults, { 'cluster-name': 'demo', region, ...given })
-      const env = { ...runner.env(), RUNNER_TEMP: own, ...variables, ...files }
-      return {
-        process: { command: process.execPath, args: [main], env },
-        report: async () => JSON.parse((await readStepFiles(join(own, 'files'))).outputs.report ?? ''),
-        kubeconfig: join(own, 'eks-login', 'kubeconfig'),
-      }
-    },
+    login: loginsOf(runner, region, folder, await readAction(ACTION)),
     close: () => runner.close(),
+  }
+}
+
+/** Logins of a runner, each with a folder of its own for the job's files. */
+export function loginsOf(
+  runner: Runner,
+  region: string,
+  folder: string,
+  { main, inputs: defaults }: Awaited<ReturnType<typeof readAction>>,
+): Stage['login'] {
+  let logins = 0
+  return async given => {
+    const own = join(folder, `login-${++logins}`)
+    await mkdir(own)
+    const files = await createStepFiles(join(own, 'files'))
+    const variables = inputVariables(defaults, { 'cluster-name': 'demo', region, ...given })
+    const env = { ...runner.env(), RUNNER_TEMP: own, ...variables, ...files }
+    return {
+      process: { command: process.execPath, args: [main], env },
+      report: async () => JSON.parse((await readStepFiles(join(own, 'files'))).outputs.report ?? ''),
+      kubeconfig: join(own, 'eks-login', 'kubeconfig'),
+    }
   }
 }
 

@@ -1,10 +1,14 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { createServer as createTlsServer, get } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { listen } from '../lab/aws/server.ts'
-import { awsAgent, environmentProxy, ProxyRefusal, tunnel } from '../src/network.ts'
+import { createAuthority } from '../lab/certificates.ts'
+import { awsAgent, environmentProxy, ProxyRefusal, proxySetting, tunnel } from '../src/network.ts'
+import { posixOnly } from './systems.ts'
 
 const NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap(name => [
   name,
@@ -24,7 +28,6 @@ const URL_OF_EKS = 'https://eks.eu-west-1.amazonaws.com'
 test.each([
   [{}, null],
   [{ HTTPS_PROXY: 'http://a:1' }, 'http://a:1'],
-  [{ https_proxy: 'http://a:1', HTTPS_PROXY: 'http://b:1' }, 'http://a:1'],
   [{ ALL_PROXY: 'http://c:1' }, null],
   [{ HTTPS_PROXY: 'http://a:1', ALL_PROXY: 'http://c:1' }, 'http://a:1'],
   [{ HTTP_PROXY: 'http://d:1' }, null],
@@ -38,6 +41,30 @@ test.each([
 ])('with %j, the proxy is %s', (env, proxy) => {
   Object.assign(process.env, env)
   expect(environmentProxy(URL_OF_EKS)?.origin ?? null).toBe(proxy)
+})
+
+// To Windows they are one variable.
+posixOnly('of the variable in both cases, the lower one counts', () => {
+  Object.assign(process.env, { https_proxy: 'http://a:1', HTTPS_PROXY: 'http://b:1' })
+  expect(environmentProxy(URL_OF_EKS)?.origin).toBe('http://a:1')
+})
+
+test.each([
+  ['http://me:hunter2@:3128', 'http://***@:3128'],
+  ['http://me:hun/ter2@proxy', 'http://***@proxy'],
+  ['me:%zz@proxy', '***@proxy'],
+  ['http://', 'http://'],
+])('%s is no proxy, which is told without its password', (text, told) => {
+  process.env.HTTPS_PROXY = text
+  expect(() => environmentProxy(URL_OF_EKS)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_PROXY_URL',
+      proxy: told,
+      message: expect.stringMatching(/^HTTPS_PROXY is not/i),
+    }),
+  )
+  expect(proxySetting(URL_OF_EKS)).toMatchObject({ url: told, credentials: false, used: true })
+  expect(proxySetting(URL_OF_EKS, text)).toMatchObject({ url: told, setBy: 'proxy-url' })
 })
 
 test('AWS_CA_BUNDLE that cannot be read is the error of the file system', async () => {
@@ -81,6 +108,43 @@ test.each([302, 403, 407, 502])(
     await proxy.stop()
   },
 )
+
+test('a proxy that is to be spoken TLS with is trusted as any server is', async () => {
+  const authority = await createAuthority('Nobody knows')
+  const proxy = await listen(createTlsServer(await authority.issue(['127.0.0.1'])))
+  const url = `https://127.0.0.1:${proxy.port}`
+  await expect(tunnel(new URL(url), 'api.example', 443)).rejects.toMatchObject({
+    code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    proxy: url,
+  })
+  await proxy.stop()
+})
+
+test.each(['http://127.0.0.1', 'https://127.0.0.1'])(
+  'a proxy without a port is asked at that of its scheme: %s',
+  async url => {
+    // Whatever is there, or is not, is none that tunnels.
+    await expect(tunnel(new URL(url), 'api.example', 443)).rejects.toMatchObject({ proxy: url })
+  },
+)
+
+test('an agent asks the proxy of the environment for a host of IPv6 as for any', async () => {
+  const asked: unknown[] = []
+  const proxy = await listen(
+    createServer().on('connect', ({ url }, socket) => {
+      asked.push(url)
+      socket.end('HTTP/1.1 403 No\r\n\r\n')
+    }),
+  )
+  process.env.HTTPS_PROXY = `http://127.0.0.1:${proxy.port}`
+  const agent = awsAgent({})
+  const request = get({ host: '::1', port: 6443, agent })
+  const [error] = await once(request, 'error')
+  expect(error).toBeInstanceOf(ProxyRefusal)
+  expect(asked).toEqual(['[::1]:6443'])
+  agent.destroy()
+  await proxy.stop()
+})
 
 test('a proxy that hangs up, or speaks something else, is an error', async () => {
   for (const say of ['', 'SSH-2.0-OpenSSH\r\n']) {

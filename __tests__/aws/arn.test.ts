@@ -1,4 +1,4 @@
-import { isRegion, isRoleArn, parseClusterReference, roleOfSession } from '../../src/aws/arn.ts'
+import { isRegion, isRoleArn, parseClusterReference, principalOf, withoutPath } from '../../src/aws/arn.ts'
 
 test.each([
   ['arn:aws:eks:eu-central-1:111122223333:cluster/prod', 'prod', 'eu-central-1'],
@@ -51,13 +51,42 @@ test.each([
   expect(isRoleArn(text)).toBe(expected)
 })
 
+const IAM = 'arn:aws:iam::111122223333'
+const STS = 'arn:aws:sts::111122223333'
+
 test.each([
-  ['arn:aws:sts::111122223333:assumed-role/runner/i-1', 'arn:aws:iam::111122223333:role/runner'],
-  ['arn:aws-cn:sts::111122223333:assumed-role/r/a/b', 'arn:aws-cn:iam::111122223333:role/r'],
-  ['arn:aws:iam::111122223333:user/ada', null],
-  ['arn:aws:sts::111122223333:federated-user/ada', null],
-  ['arn:aws:iam::111122223333:root', null],
-  ['', null],
-])('the role behind %s is %s', (arn, role) => {
-  expect(roleOfSession(arn)).toBe(role)
+  [`${IAM}:role/runner`, 'role', '/', 'runner', `${IAM}:role/runner`],
+  [`${IAM}:role/ci/x/runner`, 'role', '/ci/x/', 'runner', `${IAM}:role/ci/x/runner`],
+  [`${STS}:assumed-role/runner/i-1`, 'role', '/', 'runner', `${IAM}:role/runner`],
+  [`${STS}:assumed-role/runner/a/b`, 'role', '/', 'runner', `${IAM}:role/runner`],
+  [`${IAM}:user/ci/ada@x.y`, 'user', '/ci/', 'ada@x.y', `${IAM}:user/ci/ada@x.y`],
+])('%s is the %s %s%s', (text, kind, path, name, arn) => {
+  expect(principalOf(text)).toEqual({ kind, path, name, arn, partition: 'aws', account: '111122223333' })
+})
+
+test.each([
+  [`${IAM}:role/ci/x/runner`, `${IAM}:role/runner`],
+  [`${IAM}:user/ci/ada`, `${IAM}:user/ci/ada`],
+])('%s is mapped as %s', (text, mapped) => {
+  const principal = principalOf(text)
+  expect(principal && withoutPath(principal)).toBe(mapped)
+})
+
+test('one of another partition is of that partition', () => {
+  expect(principalOf('arn:aws-cn:sts::111122223333:assumed-role/runner/i-1')).toMatchObject({
+    partition: 'aws-cn',
+    arn: 'arn:aws-cn:iam::111122223333:role/runner',
+  })
+})
+
+test.each([
+  'arn:aws:iam::111122223333:root',
+  'arn:aws:sts::111122223333:federated-user/ada',
+  'arn:aws:iam::111122223333:role/',
+  "arn:aws:iam::111122223333:role/x'; rm -rf /",
+  'arn:aws:sts::111122223333:assumed-role/$(id)/i-1',
+  'arn:aws:iam::1:role/runner',
+  '',
+])('%j is neither a role nor a user', text => {
+  expect(principalOf(text)).toBeNull()
 })

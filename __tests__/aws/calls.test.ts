@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import type { ClusterOptions } from '../../lab/aws/clusters.ts'
 import { listen } from '../../lab/aws/server.ts'
 import { describeCluster } from '../../src/aws/cluster.ts'
@@ -7,10 +8,15 @@ import { assumeRole, whoSigns } from '../../src/aws/sts.ts'
 import { ALLOW_DESCRIBE, calling, createRole, enter, evidenceOf, type Stage, sessionOf } from './stage.ts'
 
 let stage: Stage
+let endings: (() => Promise<void>)[]
 beforeEach(async () => {
   stage = await enter()
+  endings = []
 })
-afterEach(() => stage.leave())
+afterEach(async () => {
+  for (const end of endings) await end()
+  await stage.leave()
+})
 
 const TARGET = { name: 'demo', region: 'eu-west-1' }
 const ARN = 'arn:aws:eks:eu-west-1:111122223333:cluster/demo'
@@ -28,13 +34,37 @@ const runner = (...statements: Parameters<typeof createRole>[2][]) =>
   sessionOf(stage.aws, createRole(stage.aws, 'runner', ...statements))
 const asked = (operation: string) => stage.aws.requests.filter(request => request.operation === operation)
 
+/** Puts a service in the place of EKS and STS that gives one answer; returns by what it was asked. */
+async function answering(status: number, body: object | string, headers = {}): Promise<string[]> {
+  const asked: string[] = []
+  const { port, stop } = await listen(
+    createServer((request, response) => {
+      asked.push(String(request.headers['user-agent']).replace(/\/.*/, ''))
+      response.writeHead(status, { 'content-type': 'application/json', ...headers })
+      response.end(typeof body === 'string' ? body : JSON.stringify(body))
+    }),
+  )
+  endings.push(stop)
+  const url = `http://127.0.0.1:${port}`
+  Object.assign(process.env, { AWS_ENDPOINT_URL_EKS: url, AWS_ENDPOINT_URL_STS: url })
+  return asked
+}
+
 describe('DescribeCluster', () => {
   test.each(['ACTIVE', 'UPDATING'] as const)('gives a cluster that is %s', async status => {
     put({ status, version: '1.36', authenticationMode: 'API' })
     expect(await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())).toEqual({
+      clockSkewSeconds: 0,
       name: 'demo',
       arn: ARN,
       region: 'eu-west-1',
+      access: {
+        vpcId: 'vpc-0a1b2c3d4e5f67890',
+        securityGroupId: 'sg-0123456789abcdef0',
+        publicAccess: true,
+        privateAccess: true,
+        publicAccessCidrs: ['0.0.0.0/0'],
+      },
       endpoint: 'https://127.0.0.1:6443',
       certificateAuthorityData: Buffer.from(stage.aws.caPem).toString('base64'),
       version: '1.36',
@@ -45,8 +75,20 @@ describe('DescribeCluster', () => {
 
   test('gives the id of a local cluster on Outposts', async () => {
     put({ outpost: { outpostArn: 'arn:aws:outposts:eu-west-1:111122223333:outpost/op-1', id: 'local-id' } })
-    expect(await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())).toMatchObject({
-      outpostId: 'local-id',
+    const cluster = await describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling())
+    expect(cluster).toMatchObject({ outpostId: 'local-id' })
+    expect(cluster).not.toHaveProperty('access')
+  })
+
+  test('gives what an answer tells of the endpoint\u2019s access, and no more', async () => {
+    const cluster = { ...put(), resourcesVpcConfig: { vpcId: 'vpc-1' } }
+    await answering(200, { cluster })
+    expect((await describeCluster(TARGET, runner(), calling())).access).toEqual({
+      vpcId: 'vpc-1',
+      securityGroupId: '',
+      publicAccess: false,
+      privateAccess: false,
+      publicAccessCidrs: [],
     })
   })
 
@@ -156,6 +198,7 @@ describe('DescribeCluster', () => {
     put()
     expect(await evidenceOf(describeCluster({ ...TARGET, arn: ARN }, runner(), calling()))).toEqual({
       kind: 'refused',
+      clockSkewSeconds: 0,
       asked: 'eks:DescribeCluster',
       resource: ARN,
       code: 'AccessDeniedException',
@@ -222,12 +265,134 @@ describe('DescribeCluster', () => {
     expect(evidence).toMatchObject({ kind: 'timed-out', asked: 'eks:DescribeCluster', seconds: 1 })
   })
 
-  test.each(['malformed', 'html'] as const)('whose answer is %s is refused', async kind => {
+  test('trusts nobody where AWS_CA_BUNDLE names a file that is not there, and asks nobody', async () => {
+    delete process.env.AWS_ENDPOINT_URL_EKS
+    const file = join(stage.folder, 'none.pem')
+    process.env.AWS_CA_BUNDLE = file
+    expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))).toEqual({
+      kind: 'ca-bundle-unreadable',
+      file,
+      message: expect.stringContaining('ENOENT'),
+    })
+    expect(stage.aws.proxy.connects).toEqual([])
+  })
+
+  describe('by a service that says less than EKS', () => {
+    const unfinished = { kind: 'cluster-without-endpoint', cluster: 'demo', status: 'ACTIVE' }
+    const whole = {
+      arn: ARN,
+      status: 'ACTIVE',
+      endpoint: 'https://e',
+      certificateAuthority: { data: Buffer.from('-----BEGIN CERTIFICATE-----').toString('base64') },
+    }
+
+    test('a cluster of which it says a status alone is refused by the name that was asked for', async () => {
+      await answering(200, { cluster: { status: 'ACTIVE' } })
+      expect(await evidenceOf(describeCluster(TARGET, runner(), calling()))).toEqual(unfinished)
+    })
+
+    test.each<[string, object | string, string]>([
+      ['nothing', {}, 'it describes no cluster with a status'],
+      ['null', 'null', 'it describes no cluster with a status'],
+      ['a list', '[]', 'it describes no cluster with a status'],
+      ['an empty cluster', { cluster: {} }, 'it describes no cluster with a status'],
+      ['a number as status', { cluster: { ...whole, status: 1 } }, 'it describes no cluster with a status'],
+      ['a number as ARN', { cluster: { ...whole, arn: 1 } }, 'what should be a text in it is something else'],
+      ['no URL', { cluster: { ...whole, endpoint: 'e' } }, 'its endpoint is no https URL'],
+      ['a URL without TLS', { cluster: { ...whole, endpoint: 'http://e' } }, 'its endpoint is no https URL'],
+      [
+        'no certificate',
+        { cluster: { ...whole, certificateAuthority: { data: 'Q0E=' } } },
+        'its certificate authority is no certificate',
+      ],
+    ])('%s is no answer of EKS', async (_what, said, problem) => {
+      await answering(200, said)
+      expect(await evidenceOf(describeCluster(TARGET, runner(), calling()))).toEqual({
+        kind: 'answer-unreadable',
+        asked: 'eks:DescribeCluster',
+        endpoint: process.env.AWS_ENDPOINT_URL_EKS,
+        status: 200,
+        problem,
+      })
+    })
+
+    test('a cluster may have null where it has nothing', async () => {
+      await answering(200, { cluster: { ...whole, version: null, accessConfig: null, id: null } })
+      expect(await describeCluster(TARGET, runner(), calling())).toMatchObject({ version: '' })
+    })
+
+    test('a cluster without version and mode is one of before access entries', async () => {
+      await answering(200, { cluster: whole })
+      expect(await describeCluster(TARGET, runner(), calling())).toMatchObject({
+        version: '',
+        authenticationMode: 'CONFIG_MAP',
+      })
+    })
+
+    test('a refusal is one by its type, whose message may have a capital', async () => {
+      const type = { 'x-amzn-errortype': 'AccessDeniedException:http://internal.amazon.com/' }
+      const asked = await answering(403, { Message: 'not you' }, type)
+      const evidence = await evidenceOf(describeCluster(TARGET, runner(), calling()))
+      expect(evidence).toMatchObject({ kind: 'refused', code: 'AccessDeniedException', message: 'not you' })
+      expect(asked).toEqual(['eks-login'])
+    })
+
+    test('a refusal without a type is left to the SDK', async () => {
+      const asked = await answering(403, { message: 'not you' })
+      const evidence = await evidenceOf(describeCluster(TARGET, runner(), calling()))
+      expect(evidence).toMatchObject({
+        kind: 'answer-unreadable',
+        status: 403,
+        problem: 'it is not what eks:DescribeCluster answers with: not you',
+      })
+      expect(asked).toEqual(['eks-login', 'aws-sdk-js'])
+    })
+  })
+
+  test.each(['malformed', 'html'] as const)('whose answer is %s is no answer of EKS', async kind => {
     stage.aws.fail({ service: 'eks' }, { kind })
     expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))).toMatchObject({
-      kind: 'refused',
+      kind: 'answer-unreadable',
       asked: 'eks:DescribeCluster',
       status: 200,
+    })
+  })
+
+  test('whose answers are a gateway\u2019s 502 is refused by that, without words', async () => {
+    await answering(502, '<html>', { 'content-type': 'text/html' })
+    expect(await evidenceOf(describeCluster(TARGET, runner(), calling(1)))).toMatchObject({
+      kind: 'refused',
+      code: '',
+      status: 502,
+    })
+  })
+
+  test('whose answer has no end is not read to it', async () => {
+    put()
+    stage.aws.fail({ service: 'eks' }, { kind: 'flood' })
+    expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling()))).toEqual({
+      kind: 'answer-unreadable',
+      asked: 'eks:DescribeCluster',
+      endpoint: stage.aws.eksEndpoint,
+      status: 200,
+      problem: 'the answer is larger than 1048576 bytes',
+    })
+    // Once without the SDK, once with it.
+    expect(asked('DescribeCluster')).toHaveLength(2)
+  })
+
+  test.each([
+    ['torn down', { kind: 'reset' }],
+    ['cut off', { kind: 'cut', framing: 'length' }],
+  ] as const)('whose answers are %s until time is over is told by that', async (_what, fault) => {
+    put()
+    stage.aws.fail({ service: 'eks' }, fault)
+    expect(await evidenceOf(describeCluster(TARGET, runner(ALLOW_DESCRIBE), calling(1)))).toEqual({
+      kind: 'unreachable',
+      asked: 'eks:DescribeCluster',
+      endpoint: stage.aws.eksEndpoint,
+      code: 'ECONNRESET',
+      message: expect.not.stringContaining('\n'),
     })
   })
 
@@ -330,4 +495,69 @@ describe.each([
     const identity = stage.aws.identities.createAccessKey(arn)
     expect(await whoSigns({ source: 'x', shared: true, identity }, 'eu-west-1', calling())).toBe(arn)
   })
+})
+
+describe('an STS that says less than AWS', () => {
+  const xml = { 'content-type': 'text/xml' }
+
+  const assume = () => assumeRole('arn:aws:iam::111122223333:role/r', runner(), 'eu-west-1', 's-1', calling())
+  const credentials = (keys: string) =>
+    `<AssumeRoleResponse><AssumeRoleResult><Credentials>${keys}</Credentials></AssumeRoleResult></AssumeRoleResponse>`
+
+  test.each([
+    ['no credentials', '<AssumeRoleResponse><AssumeRoleResult/></AssumeRoleResponse>'],
+    ['an access key alone', credentials('<AccessKeyId>ASIA1</AccessKeyId>')],
+    ['a page', '<html></html>'],
+    ['nothing', ''],
+  ])('gives %s of a role', async (_what, body) => {
+    await answering(200, body, xml)
+    expect(await evidenceOf(assume())).toMatchObject({
+      kind: 'answer-unreadable',
+      asked: 'sts:AssumeRole',
+      endpoint: process.env.AWS_ENDPOINT_URL_STS,
+    })
+  })
+
+  test('gives no time when the keys end', async () => {
+    const keys =
+      '<AccessKeyId>A</AccessKeyId><SecretAccessKey>S</SecretAccessKey><SessionToken>T</SessionToken>'
+    await answering(200, credentials(keys), xml)
+    expect((await assume()).identity).toEqual({ accessKeyId: 'A', secretAccessKey: 'S', sessionToken: 'T' })
+  })
+
+  test('names nobody', async () => {
+    const result = '<GetCallerIdentityResult/>'
+    await answering(200, `<GetCallerIdentityResponse>${result}</GetCallerIdentityResponse>`, xml)
+    expect(await evidenceOf(whoSigns(runner(), 'eu-west-1', calling()))).toMatchObject({
+      kind: 'answer-unreadable',
+      asked: 'sts:GetCallerIdentity',
+      problem: 'it names nobody',
+    })
+  })
+})
+
+test('a session token that AWS quotes is in no evidence', async () => {
+  const quoted =
+    'x-amz-date:20260102T030405Z\nx-amz-security-token:IQoJb3JpZ2luX2VjEXAMPLE\n\nhost;x-amz-date'
+  const message = `The request signature we calculated does not match. The Canonical String was\n'GET\n${quoted}'`
+  await answering(403, { message }, { 'x-amzn-errortype': 'InvalidSignatureException' })
+  const evidence = await evidenceOf(describeCluster(TARGET, runner(), calling()))
+  expect(evidence).toMatchObject({ kind: 'refused', code: 'InvalidSignatureException' })
+  expect(JSON.stringify(evidence)).toContain('x-amz-security-token:***')
+  expect(JSON.stringify(evidence)).not.toContain('IQoJb3JpZ2lu')
+})
+
+test('user and password of an endpoint of the environment are in no evidence', async () => {
+  await answering(200, 'a page')
+  for (const service of ['EKS', 'STS']) {
+    const name = `AWS_ENDPOINT_URL_${service}`
+    process.env[name] = process.env[name]?.replace('//', '//me:hunter2@')
+  }
+  const own = runner()
+  const asking = [() => describeCluster(TARGET, own, calling()), () => whoSigns(own, 'eu-west-1', calling())]
+  for (const ask of asking) {
+    const evidence = await evidenceOf(ask())
+    expect(evidence).toMatchObject({ endpoint: expect.stringMatching(/^http:\/\/127\.0\.0\.1:/) })
+    expect(JSON.stringify(evidence)).not.toContain('hunter2')
+  }
 })

@@ -2,6 +2,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CredentialSource } from '../../src/aws/credential-source.ts'
 import { findCredentials } from '../../src/aws/credentials.ts'
+import type { MetadataAnswer } from '../../src/aws/instance-metadata.ts'
 import { createRole, enter, evidenceOf, type Stage } from './stage.ts'
 
 let stage: Stage
@@ -32,6 +33,15 @@ function userKey(name: string) {
 
 async function profiles(lines: string[]) {
   await writeFile(join(stage.folder, 'config'), `${lines.join('\n')}\n`)
+}
+
+/** A profile whose program prints credentials: a script of Node's, which is there on every system. */
+async function programProfile(credentials: object) {
+  const file = join(stage.folder, 'print.mjs')
+  const printed = JSON.stringify({ Version: 1, ...credentials })
+  await writeFile(file, `console.log(${JSON.stringify(printed)})`)
+  await profiles(['[profile program]', `credential_process = "${process.execPath}" "${file}"`])
+  process.env.AWS_PROFILE = 'program'
 }
 
 async function keysProfile(name = 'keys') {
@@ -147,10 +157,7 @@ describe('credentials come from', () => {
 
   test('a profile that runs a program', async () => {
     const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } = userKey('process-user')
-    const file = join(stage.folder, 'credentials.json')
-    await writeFile(file, JSON.stringify({ Version: 1, AccessKeyId, SecretAccessKey }))
-    await profiles(['[profile program]', `credential_process = cat ${file}`])
-    process.env.AWS_PROFILE = 'program'
+    await programProfile({ AccessKeyId, SecretAccessKey })
     expect(callerOf(await find())).toBe('user/process-user')
   })
 
@@ -222,8 +229,10 @@ describe('the order is the AWS CLI\u2019s', () => {
     await container()
     process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE = join(stage.folder, 'none')
     expect(await evidenceOf(find())).toMatchObject({
-      kind: 'credentials-failed',
+      kind: 'container-failed',
       source: expect.stringMatching(/^container/),
+      file: join(stage.folder, 'none'),
+      code: 'ENOENT',
     })
     expect(stage.aws.requests).toEqual([])
   })
@@ -269,17 +278,48 @@ describe('what cannot be had is evidence', () => {
     })
   })
 
-  test('a profile that is in no file', async () => {
-    process.env.AWS_PROFILE = 'none'
-    expect(await evidenceOf(find())).toMatchObject({
-      kind: 'credentials-failed',
-      source: 'profile none',
-      message: expect.stringContaining('none'),
+  test.each(['AWS_PROFILE', 'AWS_DEFAULT_PROFILE'])('a profile of %s that is in no file', async variable => {
+    await profiles(['[profile a]', 'region = eu-west-1', '[sso-session b]', 'sso_region = eu-west-1', '[c]'])
+    process.env[variable] = 'none'
+    expect(await evidenceOf(find())).toEqual({
+      kind: 'profile-missing',
+      variable,
+      profile: 'none',
+      files: [join(stage.folder, 'config'), join(stage.folder, 'credentials')],
+      profiles: ['a'],
     })
   })
 
+  test('a source_profile that is in no file', async () => {
+    await profiles([
+      '[profile ci]',
+      `role_arn = ${arn}`,
+      'source_profile = bsae',
+      '[profile base]',
+      'region = x',
+    ])
+    process.env.AWS_PROFILE = 'ci'
+    expect(await evidenceOf(find())).toMatchObject({
+      kind: 'profile-missing',
+      variable: 'source_profile',
+      of: 'ci',
+      profile: 'bsae',
+      profiles: ['ci', 'base'],
+    })
+  })
+
+  test('a CA bundle that is not there, before any token is sent', async () => {
+    await webIdentity()
+    process.env.AWS_CA_BUNDLE = join(stage.folder, 'none.pem')
+    expect(await evidenceOf(find())).toMatchObject({
+      kind: 'ca-bundle-unreadable',
+      file: join(stage.folder, 'none.pem'),
+    })
+    expect(stage.aws.requests).toEqual([])
+  })
+
   test('a profile whose program fails', async () => {
-    await profiles(['[profile program]', 'credential_process = sh -c "exit 3"'])
+    await profiles(['[profile program]', `credential_process = "${process.execPath}" nothing`])
     process.env.AWS_PROFILE = 'program'
     expect(await evidenceOf(find())).toMatchObject({ kind: 'credentials-failed', source: 'profile program' })
   })
@@ -288,14 +328,72 @@ describe('what cannot be had is evidence', () => {
     const role = await webIdentity()
     await writeFile(process.env.AWS_WEB_IDENTITY_TOKEN_FILE ?? '', 'a.b.c')
     expect(await evidenceOf(find())).toMatchObject({
-      kind: 'credentials-failed',
-      source: `web identity of ${role}`,
+      kind: 'refused',
+      asked: 'sts:AssumeRoleWithWebIdentity',
+      resource: role,
+      code: 'InvalidIdentityTokenException',
+      status: 400,
     })
+  })
+
+  test.each([
+    ['not there', undefined, /ENOENT/],
+    ['empty', ' \n', /^it is empty$/],
+  ])('a web identity token file that is %s', async (_what, text, problem) => {
+    await webIdentity()
+    const file = join(stage.folder, 'another')
+    if (text !== undefined) await writeFile(file, text)
+    process.env.AWS_WEB_IDENTITY_TOKEN_FILE = file
+    expect(await evidenceOf(find())).toEqual({
+      kind: 'token-file-unusable',
+      named: 'AWS_WEB_IDENTITY_TOKEN_FILE',
+      file,
+      problem: expect.stringMatching(problem),
+    })
+  })
+
+  test('a web identity token file of a profile that is not there', async () => {
+    const file = join(stage.folder, 'none')
+    await profiles(['[profile web]', `role_arn = ${arn}`, `web_identity_token_file = ${file}`])
+    process.env.AWS_PROFILE = 'web'
+    expect(await evidenceOf(find())).toMatchObject({
+      kind: 'token-file-unusable',
+      named: 'profile web',
+      file,
+    })
+  })
+
+  test('a profile whose role may not be assumed', async () => {
+    await assumingProfile()
+    stage.aws.identities.setTrust(arn.replace('runner', 'assumed'), {
+      Statement: [{ Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+    })
+    expect(await evidenceOf(find())).toMatchObject({
+      kind: 'refused',
+      asked: 'sts:AssumeRole',
+      resource: expect.stringMatching(/role\/assumed$/),
+      code: 'AccessDenied',
+      status: 403,
+    })
+  })
+
+  test('a profile that assumes a role with keys it cannot get', async () => {
+    await assumingProfile()
+    stage.aws.instance.roleArn = null
+    expect(await evidenceOf(find())).toMatchObject({ kind: 'credentials-failed', source: 'profile assuming' })
   })
 
   test('an instance without a role', async () => {
     stage.aws.instance.roleArn = null
-    expect(await evidenceOf(find())).toMatchObject({ kind: 'credentials-failed', source: 'instance role' })
+    expect(await evidenceOf(find())).toEqual({
+      kind: 'metadata-failed',
+      endpoint: stage.aws.metadataEndpoint,
+      answers: [
+        { asked: 'PUT /latest/api/token', status: 200, problem: '' },
+        { asked: 'GET /latest/meta-data/iam/security-credentials/', status: 404, problem: '' },
+      ],
+      message: expect.stringMatching(/answered 404$/),
+    })
   })
 
   test('an instance whose role cannot be taken on', async () => {
@@ -304,29 +402,25 @@ describe('what cannot be had is evidence', () => {
         { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
       ],
     })
-    expect(await evidenceOf(find())).toMatchObject({ kind: 'credentials-failed', source: 'instance role' })
+    const { answers } = (await evidenceOf(find())) as { answers?: MetadataAnswer[] }
+    expect(answers?.at(-1)).toMatchObject({
+      status: 200,
+      problem: expect.stringMatching(/^AssumeRoleUnauthorizedAccess, EC2 cannot assume the role runner/),
+    })
   })
 
-  test.each(['disabled', 'hop-limit-reached'] as const)('an instance whose metadata is %s', async access => {
-    stage.aws.instance.access = access
-    expect(await evidenceOf(find())).toMatchObject({ kind: 'credentials-failed', source: 'instance role' })
+  test.each([
+    ['turned off', { access: 'disabled' }, [403, 403]],
+    ['beyond a hop too many', { hops: 1 }, [null, 401]],
+  ])('an instance whose metadata is %s', async (_what, changed, statuses) => {
+    Object.assign(stage.aws.instance, changed)
+    const { answers } = (await evidenceOf(find())) as { answers?: MetadataAnswer[] }
+    expect(answers?.map(({ status }) => status)).toEqual(statuses)
   })
 
   test('a profile whose credentials have expired', async () => {
     const Expiration = new Date(Date.now() - 60_000).toISOString()
-    const file = join(stage.folder, 'old.json')
-    await writeFile(
-      file,
-      JSON.stringify({
-        Version: 1,
-        AccessKeyId: 'ASIAX',
-        SecretAccessKey: 's',
-        SessionToken: 't',
-        Expiration,
-      }),
-    )
-    await profiles(['[profile old]', `credential_process = cat ${file}`])
-    process.env.AWS_PROFILE = 'old'
+    await programProfile({ AccessKeyId: 'ASIAX', SecretAccessKey: 's', SessionToken: 't', Expiration })
     const evidence = await evidenceOf(find('role'))
     // The SDK refuses them itself, in words that say why.
     expect(JSON.stringify(evidence)).toMatch(/expired/)

@@ -1,4 +1,4 @@
-import { stsHost } from '../../src/aws/hosts.ts'
+import { partition, stsHost } from '../../src/aws/hosts.ts'
 
 const plain = {}
 const fips = { AWS_USE_FIPS_ENDPOINT: 'true' }
@@ -63,4 +63,15 @@ test('where this machine reaches STS, or which is its own region, is of no accou
     AWS_REGION: 'us-east-1',
   }
   expect(stsHost('eu-west-1', env)).toBe('sts.eu-west-1.amazonaws.com')
+})
+
+test.each([
+  ['eu-west-1', 'aws'],
+  ['cn-north-1', 'aws-cn'],
+  ['us-gov-west-1', 'aws-us-gov'],
+  ['eusc-de-east-1', 'aws-eusc'],
+  ['us-iso-east-1', 'aws-iso'],
+  ['us-isob-east-1', 'aws-iso-b'],
+])('ARNs of %s begin with arn:%s', (region, name) => {
+  expect(partition(region)).toBe(name)
 })

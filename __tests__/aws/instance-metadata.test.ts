@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Fault } from '../../lab/aws/faults.ts'
 import { readInstanceCredentials, readInstanceMetadata } from '../../src/aws/instance-metadata.ts'
@@ -80,6 +79,7 @@ describe.each<[string, Fault]>([
 
 test.each<[string, string, Fault, RegExp]>([
   ['a refusal', 'GetCredentials', { kind: 'denied' }, /security-credentials\/runner answered 403$/],
+  ['a web page for a token', 'PutToken', { kind: 'html' }, /api\/token answered with no session token$/],
   ['half a document', 'GetCredentials', { kind: 'malformed' }, /role "runner": no JSON with an access key$/],
   ['a web page', 'GetCredentials', { kind: 'html' }, /role "runner": no JSON with an access key$/],
   ['a web page for a role', 'GetRoleName', { kind: 'html' }, /./],
@@ -87,6 +87,46 @@ test.each<[string, string, Fault, RegExp]>([
   stage.aws.fail({ service: 'imds', operation }, fault)
   await expect(read()).rejects.toThrow(message)
   expect(operations().filter(asked => asked === operation)).toHaveLength(1)
+})
+
+describe('a service in its place', () => {
+  const keys = { AccessKeyId: 'ASIAX', SecretAccessKey: 's', Token: 't' }
+
+  /** What is read of a service that answers so about the credentials of its one role. */
+  async function readOf(document: unknown) {
+    const service = createHttpServer(({ method, url }, answer) => {
+      if (method === 'PUT') return answer.end('token')
+      return answer.end(url?.endsWith('/security-credentials/') ? 'runner\n' : JSON.stringify(document))
+    })
+    await once(service.listen(0, '127.0.0.1'), 'listening')
+    const { port } = service.address() as AddressInfo
+    try {
+      return await read({ AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${port}` })
+    } finally {
+      service.close()
+    }
+  }
+
+  test.each([undefined, 'soon'])('whose credentials end %s is told', async Expiration => {
+    await expect(readOf({ ...keys, Expiration })).rejects.toThrow(
+      /^the credentials of role "runner" end at no time: (undefined|"soon")$/,
+    )
+  })
+
+  test('that failed to renew its credentials gives the old ones, which AWS goes on accepting', async () => {
+    expect(await readOf({ ...keys, Expiration: '2020-01-01T00:00:00Z' })).toEqual({
+      accessKeyId: 'ASIAX',
+      secretAccessKey: 's',
+      sessionToken: 't',
+    })
+  })
+
+  test.each([null, 7, 'text', [], { ...keys, AccessKeyId: 7 }])(
+    'that answers %j has no credentials',
+    async document => {
+      await expect(readOf(document)).rejects.toThrow('no JSON with an access key')
+    },
+  )
 })
 
 test('what the service says of a role that it cannot take on is told', async () => {
@@ -107,7 +147,7 @@ test('nobody is asked where metadata is off', async () => {
 })
 
 test('no proxy is asked, whatever the environment has of them', async () => {
-  const source = join(import.meta.dirname, '../../src/aws/instance-metadata.ts')
+  const source = new URL('../../src/aws/instance-metadata.ts', import.meta.url).href
   const script = `const { readInstanceMetadata } = await import(${JSON.stringify(source)})
     console.log(await readInstanceMetadata(${JSON.stringify(REGION)}, process.env))`
   const nobody = 'http://127.0.0.1:1'

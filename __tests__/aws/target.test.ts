@@ -50,10 +50,10 @@ describe('no region is evidence in words', () => {
   })
 
   test.each([
-    ['disabled', /answered 403/],
-    ['hop-limit-reached', /timeout/],
-  ] as const)('the instance\u2019s metadata is %s', async (access, message) => {
-    stage.aws.instance.access = access
+    ['turned off', { access: 'disabled' }, /answered 403/],
+    ['beyond a hop too many', { hops: 1 }, /answered 401, asked without a token, for .*timeout/],
+  ] as const)('the instance\u2019s metadata is %s', async (_why, changed, message) => {
+    Object.assign(stage.aws.instance, changed)
     const evidence = await evidenceOf(locate([{ name: 'a' }], undefined, process.env))
     expect(evidence).toMatchObject({ kind: 'no-region', message: expect.stringMatching(message) })
   })

@@ -20,10 +20,12 @@ export async function within<T>(
 ): Promise<T> {
   const bound = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)])
   const over = new Promise<never>((_, reject) => {
-    bound.addEventListener('abort', () => {
+    const end = () => {
       const evidence = { kind: 'timed-out', asked, endpoint: asked, seconds: timeoutSeconds } as const
       reject(signal.aborted ? signal.reason : new AwsProblem(evidence))
-    })
+    }
+    bound.addEventListener('abort', end)
+    if (bound.aborted) end()
   })
   return Promise.race([work, over])
 }

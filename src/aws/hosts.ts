@@ -1,5 +1,7 @@
 /** A group of regions with accounts and domains of its own: how it names hosts, IPv4-only and dual-stack. */
 interface Partition {
+  /** As it stands in ARNs. */
+  name: string
   regions: RegExp
   suffix: string
   dualStackSuffix: string
@@ -7,14 +9,40 @@ interface Partition {
 
 // https://docs.aws.amazon.com/general/latest/gr/rande.html; the same in botocore, data/partitions.json.
 const PARTITIONS: Partition[] = [
-  { regions: /^cn-/, suffix: 'amazonaws.com.cn', dualStackSuffix: 'api.amazonwebservices.com.cn' },
-  { regions: /^eusc-/, suffix: 'amazonaws.eu', dualStackSuffix: 'api.amazonwebservices.eu' },
-  { regions: /^us-iso-/, suffix: 'c2s.ic.gov', dualStackSuffix: 'api.aws.ic.gov' },
-  { regions: /^us-isob-/, suffix: 'sc2s.sgov.gov', dualStackSuffix: 'api.aws.scloud' },
-  { regions: /^eu-isoe-/, suffix: 'cloud.adc-e.uk', dualStackSuffix: 'api.cloud-aws.adc-e.uk' },
-  { regions: /^us-isof-/, suffix: 'csp.hci.ic.gov', dualStackSuffix: 'api.aws.hci.ic.gov' },
+  {
+    name: 'aws-cn',
+    regions: /^cn-/,
+    suffix: 'amazonaws.com.cn',
+    dualStackSuffix: 'api.amazonwebservices.com.cn',
+  },
+  {
+    name: 'aws-eusc',
+    regions: /^eusc-/,
+    suffix: 'amazonaws.eu',
+    dualStackSuffix: 'api.amazonwebservices.eu',
+  },
+  { name: 'aws-iso', regions: /^us-iso-/, suffix: 'c2s.ic.gov', dualStackSuffix: 'api.aws.ic.gov' },
+  { name: 'aws-iso-b', regions: /^us-isob-/, suffix: 'sc2s.sgov.gov', dualStackSuffix: 'api.aws.scloud' },
+  {
+    name: 'aws-iso-e',
+    regions: /^eu-isoe-/,
+    suffix: 'cloud.adc-e.uk',
+    dualStackSuffix: 'api.cloud-aws.adc-e.uk',
+  },
+  {
+    name: 'aws-iso-f',
+    regions: /^us-isof-/,
+    suffix: 'csp.hci.ic.gov',
+    dualStackSuffix: 'api.aws.hci.ic.gov',
+  },
 ]
-const REST: Partition = { regions: /^/, suffix: 'amazonaws.com', dualStackSuffix: 'api.aws' }
+const REST: Partition = { name: 'aws', regions: /^/, suffix: 'amazonaws.com', dualStackSuffix: 'api.aws' }
+
+/** The partition that a region is of, as it stands in ARNs: `aws`, `aws-cn`, `aws-us-gov`, … */
+export function partition(region: string): string {
+  // GovCloud has the names of the public hosts.
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : partitionOf(region).name
+}
 
 /** What the regional hosts of services end in, like `amazonaws.com`. */
 export function dnsSuffix(region: string): string {

@@ -1,4 +1,5 @@
 import type { Agent, IncomingMessage } from 'node:http'
+import { AnswerTooLarge, MAX_ANSWER_BYTES } from './answer-size.ts'
 
 export interface HttpAnswer {
   status: number
@@ -10,7 +11,7 @@ export interface HttpAnswer {
  * One request without a body, by Node's own client. Node's fetch would do, and takes longer to load than to ask.
  *
  * @param agent false for a connection that serves this request alone, and knows no proxy
- * @throws what the connection failed with; the signal's reason once that fires
+ * @throws what the connection failed with; AnswerTooLarge; the signal's reason once that fires
  */
 export function exchange(
   url: URL,
@@ -32,6 +33,7 @@ export function exchange(
       answer.setEncoding('utf8')
       answer.on('data', part => {
         text += part
+        if (text.length > MAX_ANSWER_BYTES) answer.destroy(new AnswerTooLarge(answer.statusCode ?? 0))
       })
       answer.once('error', refuse)
       answer.once('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text }))

@@ -17,12 +17,15 @@ const FINAL = [
 
 /** What an API says no with, in the shape in which the SDK throws it. */
 class PlainRefusal extends Error {
+  readonly $fault = 'client'
   readonly $metadata: { httpStatusCode: number }
+  readonly $response: Pick<HttpAnswer, 'headers'>
 
-  constructor(name: string, message: string, status: number) {
+  constructor(name: string, message: string, { status, headers }: HttpAnswer) {
     super(message)
     this.name = name
     this.$metadata = { httpStatusCode: status }
+    this.$response = { headers }
   }
 }
 
@@ -33,7 +36,7 @@ class PlainRefusal extends Error {
  * would make the same of it; all else, and every second try, is the SDK's.
  *
  * @param endpoint URL of the service
- * @returns the answer, parsed; null when the SDK is to ask
+ * @returns the answer, parsed, and its Date header; null when the SDK is to ask
  * @throws the final refusals, like the SDK does; AwsProblem ca-bundle-unreadable
  */
 export async function plainGet<Answer>(
@@ -43,7 +46,7 @@ export async function plainGet<Answer>(
   region: string,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Promise<Answer | null> {
+): Promise<{ answer: Answer; date: string | undefined } | null> {
   const url = URL.parse(endpoint.replace(/\/$/, '') + path)
   if (!url || !isPlain(url, env)) return null
   const agent = url.protocol === 'https:' ? trustedAgent(env) : false
@@ -54,7 +57,7 @@ export async function plainGet<Answer>(
       agent,
       signal,
     })
-    if (answer.status === 200) return JSON.parse(answer.text)
+    if (answer.status === 200) return { answer: JSON.parse(answer.text), date: answer.headers.date }
     const refusal = finalRefusal(answer)
     if (!refusal) return null
     throw refusal
@@ -68,13 +71,14 @@ export async function plainGet<Answer>(
 }
 
 /** The refusal in an answer, if it is one that stands. */
-function finalRefusal({ status, headers, text }: HttpAnswer): PlainRefusal | null {
+function finalRefusal(answer: HttpAnswer): PlainRefusal | null {
+  const { headers, text } = answer
   // AccessDeniedException:http://… is a form of it, too
   // (https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
   const [code = ''] = String(headers['x-amzn-errortype'] ?? '').split(':')
   const { message, Message } = JSON.parse(text)
   const told = message ?? Message
-  return FINAL.includes(code) && typeof told === 'string' ? new PlainRefusal(code, told, status) : null
+  return FINAL.includes(code) && typeof told === 'string' ? new PlainRefusal(code, told, answer) : null
 }
 
 function isPlain({ protocol, pathname, search }: URL, env: NodeJS.ProcessEnv): boolean {

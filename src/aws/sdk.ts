@@ -1,5 +1,11 @@
-// The parts of the AWS SDK that asking EKS needs when the first try was not enough, named one by one so that the
-// bundler leaves out the rest.
-export { DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks'
-export { NodeHttpHandler } from '@smithy/node-http-handler'
+// The parts of the AWS SDK that asking EKS needs when the first try was not enough or the login failed, named one by one
+// so that the bundler leaves out the rest.
+export {
+  DescribeAccessEntryCommand,
+  DescribeClusterCommand,
+  EKSClient,
+  ListAccessEntriesCommand,
+  ListClustersCommand,
+} from '@aws-sdk/client-eks'
+export { BoundedHandler } from './bounded-handler.ts'
 export { RefusalEndsRetries } from './retry.ts'

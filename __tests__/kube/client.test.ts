@@ -8,12 +8,15 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LabProxy, startProxy } from '../../lab/aws/proxy.ts'
 import { listen } from '../../lab/aws/server.ts'
+import { startBlackHole } from '../../lab/black-hole.ts'
 import { createAuthority } from '../../lab/certificates.ts'
 import { type ApiServer, openConnection } from '../../src/kube/client.ts'
 import { type KubeEvidence, KubeProblem } from '../../src/kube/evidence.ts'
+import { posixOnly } from '../systems.ts'
 import { type Answer, type ApiStandIn, type Asked, startServer } from './server.ts'
 
 const PROXY_NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap(name => [
@@ -221,8 +224,16 @@ describe.each([
       kind: 'server-timed-out',
       server: server.url,
       seconds: 1,
+      stage: 'request',
     })
     expect(await api.request('GET', '/')).toMatchObject({ status: 200 })
+  })
+
+  test('a server that fails and then says nothing has the answer that it gave', async () => {
+    let asked = 0
+    const server = await serve(() => (asked++ === 0 ? { status: 503, body: 'still' } : undefined), { http2 })
+    expect(await clientOf(server, 1).request('GET', '/')).toMatchObject({ status: 503, body: 'still' })
+    expect(asked).toBe(2)
   })
 
   test('a server that is busy beyond the time that there is has that answer', async () => {
@@ -247,6 +258,19 @@ test('a large answer is read whole', async () => {
   const body = 'ä'.repeat(3_000_000)
   const server = await serve(() => ({ status: 200, body }))
   expect((await clientOf(server).request('GET', '/')).body).toBe(body)
+})
+
+test('an answer that no API server gives is cut off: it would fill the memory', async () => {
+  const server = await serve(() => ({ status: 200, body: 'x'.repeat(65 * 2 ** 20) }))
+  const evidence = (most: number) => ({
+    kind: 'unexpected-answer',
+    path: '/x',
+    status: 200,
+    message: `an answer larger than ${most} bytes`,
+  })
+  expect(await evidenceOf(clientOf(server).request('GET', '/x'))).toEqual(evidence(64 * 2 ** 20))
+  expect(await evidenceOf(clientOf(server).request('POST', '/x', { body: {} }))).toEqual(evidence(2 ** 20))
+  expect(server.asked).toHaveLength(2)
 })
 
 describe('a server that says goodbye', () => {
@@ -307,7 +331,7 @@ describe('a server that cannot be reached', () => {
       code: expect.stringMatching(
         /^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|CERT_SIGNATURE_FAILURE)$/,
       ),
-      issuer: 'Cluster CA',
+      certificate: { issuer: 'Cluster CA', names: ['127.0.0.1', 'localhost'] },
     })
     expect(server.asked).toEqual([])
   })
@@ -317,7 +341,9 @@ describe('a server that cannot be reached', () => {
     expect(await evidenceOf(clientOf(server).request('GET', '/'))).toMatchObject({
       kind: 'server-unreachable',
       code: 'ERR_TLS_CERT_ALTNAME_INVALID',
-      issuer: 'Cluster CA',
+      certificate: { issuer: 'Cluster CA', names: ['other.example'] },
+      stage: 'handshake',
+      address: '127.0.0.1',
     })
     expect(server.asked).toEqual([])
   })
@@ -333,7 +359,11 @@ describe('a server that cannot be reached', () => {
       'GET',
       '/',
     )
-    expect(await evidenceOf(work)).toMatchObject({ kind: 'server-unreachable', code: 'CERT_HAS_EXPIRED' })
+    expect(await evidenceOf(work)).toMatchObject({
+      kind: 'server-unreachable',
+      code: 'CERT_HAS_EXPIRED',
+      certificate: { validTo: expect.stringMatching(/ GMT$/) },
+    })
   })
 
   test('speaks no TLS', async () => {
@@ -384,7 +414,20 @@ describe('a server that cannot be reached', () => {
       kind: 'server-timed-out',
       server: `https://127.0.0.1:${port}`,
       seconds: 1,
+      stage: 'handshake',
+      address: '127.0.0.1',
     })
+  })
+
+  posixOnly('drops connections, by a name: out of time before it was connected to', async () => {
+    const hole = await startBlackHole('127.0.0.9')
+    endings.push(hole.stop)
+    const evidence = await evidenceOf(
+      connect({ server: `https://127.0.0.9:${hole.port}` }, 1)
+        .as('t')
+        .request('GET', '/'),
+    )
+    expect(evidence).toMatchObject({ kind: 'server-timed-out', stage: 'connecting', address: '127.0.0.9' })
   })
 
   test('tears off the first handshakes and then serves: is dialled again', async () => {
@@ -457,14 +500,18 @@ describe('a proxy', () => {
     ).toEqual({
       kind: 'proxy-refused',
       server: server.url,
-      proxy: without,
+      proxy: { url: without, setBy: 'proxy-url', credentials: false, used: true },
       status: 407,
+      said: '',
+      schemes: 'Basic realm="lab"',
     })
   })
 
   test('that refuses is told with its status, and without its password', async () => {
     const { port, stop } = await listen(
-      createHttpServer().on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')),
+      createHttpServer().on('connect', (_request, socket) =>
+        socket.end('HTTP/1.1 403 Forbidden\r\n\r\n<html><style>b {}</style><b>Not\ton the list</b></html>'),
+      ),
     )
     endings.push(stop)
     const proxyUrl = `http://me:hunter2@127.0.0.1:${port}`
@@ -474,8 +521,38 @@ describe('a proxy', () => {
     expect(evidence).toEqual({
       kind: 'proxy-refused',
       server: 'https://api.cluster.example',
-      proxy: `http://127.0.0.1:${port}`,
+      proxy: { url: `http://127.0.0.1:${port}`, setBy: 'proxy-url', credentials: true, used: true },
       status: 403,
+      said: 'Not on the list',
+      schemes: '',
+    })
+  })
+
+  test.each([
+    ['goes on without an end', (socket: Duplex) => void socket.write('x'.repeat(9000))],
+    ['never comes', () => {}],
+  ])('that refuses, and whose text %s, is told all the same', async (_how, more) => {
+    const { port, stop } = await listen(
+      createHttpServer().on('connect', (_request, socket) => {
+        socket.on('error', () => {}).write('HTTP/1.1 503 Busy\r\n\r\n')
+        more(socket)
+      }),
+    )
+    endings.push(stop)
+    process.env.https_proxy = `127.0.0.1:${port}`
+    process.env.no_proxy = 'example.com'
+    const evidence = await evidenceOf(
+      connect({ server: 'https://api.cluster.example' }).as('t').request('GET', '/'),
+    )
+    expect(evidence).toMatchObject({
+      kind: 'proxy-refused',
+      status: 503,
+      said: expect.stringMatching(/^x{0,200}$/),
+      proxy: {
+        setBy: 'https_proxy',
+        used: true,
+        exceptions: { name: 'no_proxy', value: 'example.com' },
+      },
     })
   })
 
@@ -487,6 +564,7 @@ describe('a proxy', () => {
     )
     expect(await evidenceOf(work.request('GET', '/'))).toMatchObject({
       kind: 'proxy-unreachable',
+      connected: false,
       code: 'ECONNREFUSED',
     })
   })
@@ -499,8 +577,23 @@ describe('a proxy', () => {
     )
     await sleep(300)
     expect(await evidenceOf(connection.as('t').request('GET', '/'))).toMatchObject({
-      kind: 'server-timed-out',
-      seconds: 1,
+      kind: 'proxy-unreachable',
+      connected: true,
+      code: 'ETIMEDOUT',
+      message: 'no answer for 1 s',
+    })
+  })
+
+  test('that is no URL is told as such, without what may be a password', async () => {
+    process.env.HTTPS_PROXY = 'http://me:hunter2@proxy:port'
+    const connection = connect({ server: 'https://api.cluster.example' })
+    expect(await evidenceOf(connection.as('t').request('GET', '/'))).toEqual({
+      kind: 'proxy-unreachable',
+      server: 'https://api.cluster.example',
+      proxy: expect.objectContaining({ url: 'http://***@proxy:port', setBy: 'HTTPS_PROXY', malformed: true }),
+      connected: false,
+      code: 'ERR_PROXY_URL',
+      message: 'it is no URL',
     })
   })
 
@@ -541,6 +634,8 @@ describe('a proxy', () => {
     expect(evidence).toMatchObject({
       kind: 'server-unreachable',
       code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/),
+      stage: 'connecting',
+      proxy: { used: false, exceptions: { name: 'NO_PROXY', value: 'example.com,.invalid' } },
     })
     expect(through.connects).toEqual([])
   })

@@ -88,6 +88,47 @@ describe('a server without aggregated discovery', () => {
   })
 })
 
+describe('a server that says less than Kubernetes', () => {
+  test('in a list of groups, is read for what it says', async () => {
+    const items = [
+      { versions: [{ version: 'v1', resources: [{ resource: 'things', verbs: ['get'] }] }] },
+      { metadata: {}, versions: [{ version: 'v2', freshness: 'Stale' }] },
+    ]
+    const aggregated = { kind: 'APIGroupDiscoveryList', items }
+    const { resources, unavailable } = await discover(
+      serving({
+        '/api': { status: 200, body: aggregated },
+        '/apis': { status: 200, body: { groups: [] } },
+      }),
+      parseRules('get things').rules,
+    )
+    expect(resources).toMatchObject([
+      { group: '', version: 'v1', name: 'things', singular: '', kind: '', namespaced: false, verbs: ['get'] },
+    ])
+    expect(unavailable).toEqual(['v2'])
+  })
+
+  test('in a document for each version, is read for what it says', async () => {
+    const { resources, unavailable } = await discover(
+      serving({
+        '/api': { status: 200, body: { versions: ['v1', 'v2'] } },
+        '/api/v1': {
+          status: 200,
+          body: { resources: [{ name: 'pods/log', verbs: ['get'], namespaced: true }] },
+        },
+        '/apis': { status: 200, body: { groups: [{ name: 'apps', versions: [{ version: 'v1' }] }] } },
+        '/apis/apps/v1': { status: 200, body: { resources: [{ verbs: ['get'] }] } },
+      }),
+      parseRules('list deployments').rules,
+    )
+    expect(resources).toMatchObject([
+      { name: 'pods', namespaced: true, verbs: [], subresources: [{ name: 'log', verbs: ['get'] }] },
+      { group: 'apps', name: '', namespaced: false },
+    ])
+    expect(unavailable).toEqual(['v2'])
+  })
+})
+
 describe('a group whose server is down', () => {
   test.each(['aggregated', 'unaggregated'] as const)('is left out and named (%s)', async form => {
     const { resources, unavailable } = await discover(
@@ -119,6 +160,37 @@ describe('discovery that fails is told with its evidence', () => {
     )
     await expect(failure).rejects.toThrow(ApiProblem)
     await expect(failure).rejects.toMatchObject({ evidence: { kind, path: '/api', status, message } })
+  })
+
+  test('in one line, as long as one line of a log', async () => {
+    const body = 'no healthy upstream. '.repeat(50)
+    const failure = discover(
+      clusterOf(() => ({ status: 503, body })),
+      parseRules('list pods').rules,
+    )
+    await expect(failure).rejects.toMatchObject({
+      evidence: { message: `${body.slice(0, 200)}\u2026` },
+    })
+  })
+
+  test.each([
+    ['no object', '[]', '[]'],
+    ['a list without items', { kind: 'APIGroupDiscoveryList' }, 'an API discovery list without items'],
+    ['groups that are none', { groups: 'many' }, 'no API groups'],
+  ])('where /apis answers %s', async (_what, body, message) => {
+    const documents = { ...fixture('aggregated'), '/apis': { status: 200, body } }
+    await expect(discover(serving(documents), parseRules('list deploy').rules)).rejects.toMatchObject({
+      evidence: { kind: 'unexpected-answer', path: '/apis', status: 200, message },
+    })
+  })
+
+  test('and what is no answer of a server is no group that is down', async () => {
+    const documents = fixture('unaggregated')
+    const cluster = clusterOf(({ path }) => {
+      if (path === '/api/v1') throw new Error('the connection broke')
+      return documents[path] ?? { status: 404, body: {} }
+    })
+    await expect(discover(cluster, parseRules('list pods').rules)).rejects.toThrow('the connection broke')
   })
 
   test('also where only /apis fails', async () => {

@@ -55,5 +55,27 @@ test('a credential in a version that the exec block does not name is refused, wi
     kind: 'exec-not-a-credential',
     command: 'aws eks get-token',
     problem: `its apiVersion is "${GROUP}/v1", not ${GROUP}/v1beta1`,
+    apiVersion: `${GROUP}/v1`,
   })
+})
+
+test.each([
+  ['a line feed in its token', { token: 'k8s-aws-v1.abc\n' }, 'its token is none that a request can carry'],
+  ['letters that no header holds', { token: 'k8s-\u00e4' }, 'its token is none that a request can carry'],
+  ['no time as its end', { token: 'a', expirationTimestamp: 'soon' }, 'its expirationTimestamp is no time'],
+  ['null as its end', { token: 'a', expirationTimestamp: null }, 'its expirationTimestamp is no time'],
+])('a credential with %s is refused by that', (_what, status, problem) => {
+  const printed = JSON.stringify({ kind: 'ExecCredential', apiVersion: `${GROUP}/v1beta1`, status })
+  expect(evidenceOf(() => readExecCredential(printed, 'aws'))).toMatchObject({ problem })
+})
+
+test.each([
+  [JSON.stringify('x'.repeat(1000)), 82],
+  [JSON.stringify({ token: 'x'.repeat(1000) }), 82],
+  ['undefined', 9],
+])('a version is quoted only as far as one is long', (apiVersion, length) => {
+  const version = apiVersion === 'undefined' ? '' : `"apiVersion":${apiVersion},`
+  const work = () => readExecCredential(`{${version}"kind":"ExecCredential"}`, 'aws')
+  const { problem } = evidenceOf(work) as { problem: string }
+  expect(problem.replace('its apiVersion is ', '').replace(/, not .*/, '')).toHaveLength(length)
 })

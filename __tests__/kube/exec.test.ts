@@ -1,9 +1,10 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type KubeEvidence, KubeProblem } from '../../src/kube/evidence.ts'
 import { runExec } from '../../src/kube/exec.ts'
+import { isOfSystem, isRunning, posixOnly, putProgram } from '../systems.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -22,16 +23,28 @@ const CREDENTIAL = {
 const ENV = { PATH: process.env.PATH ?? '' }
 const forever = new AbortController().signal
 
-/** Runs a shell script as an exec block's command. */
+/** Runs a script of Node's, which is there on every system, as an exec block's command. */
 function run(
   script: string,
   { seconds = 30, signal = forever, env = [] as { name: string; value: string }[] } = {},
 ) {
-  return runExec({ command: 'sh', args: ['-c', script], env }, ENV, { timeoutSeconds: seconds, signal })
+  const exec = { command: process.execPath, args: ['--eval', script], env }
+  return runExec(exec, ENV, { timeoutSeconds: seconds, signal })
 }
 
-const print = (value: unknown) =>
-  `cat <<'END'\n${typeof value === 'string' ? value : JSON.stringify(value)}\nEND`
+const print = (value: unknown) => {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return `console.log(${JSON.stringify(text)});`
+}
+const write = (file: string, value: string) =>
+  `require('node:fs').writeFileSync(${JSON.stringify(file)}, ${value});`
+/** Notes the number of the process in the file `pids`. */
+const note = () =>
+  `require('node:fs').appendFileSync(${JSON.stringify(join(folder, 'pids'))}, process.pid + '\\n');`
+/** Starts a child that holds its parent's output; an expression. */
+const start = (script: string, more = '') =>
+  `require('node:child_process').spawn(process.execPath, ['--eval', ${JSON.stringify(script)}], { stdio: 'inherit', ${more} })`
+const FOREVER = 'setInterval(() => {}, 1000);'
 
 async function evidenceOf(work: Promise<unknown>): Promise<KubeEvidence> {
   const error: unknown = await work.catch(error => error)
@@ -39,22 +52,16 @@ async function evidenceOf(work: Promise<unknown>): Promise<KubeEvidence> {
   throw new Error(`it is no problem of ours: ${error}`)
 }
 
-/** Whether a process runs; one that has ended and waits for its parent does not. */
-async function isRunning(pid: number): Promise<boolean> {
-  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return status !== '' && !/\) [ZX] /.test(status)
-}
-
-async function pidsIn(name: string, count: number): Promise<number[]> {
+async function noted(count: number): Promise<number[]> {
   for (;;) {
-    const pids = (await readFile(join(folder, name), 'utf8').catch(() => '')).split('\n').filter(Boolean)
+    const pids = (await readFile(join(folder, 'pids'), 'utf8').catch(() => '')).split('\n').filter(Boolean)
     if (pids.length >= count) return pids.map(Number)
     await sleep(5)
   }
 }
 
 async function ended(pids: number[]): Promise<void> {
-  for (const pid of pids) while (await isRunning(pid)) await sleep(5)
+  for (const pid of pids) while (isRunning(pid)) await sleep(5)
 }
 
 test('the token and when it ends are what the command prints', async () => {
@@ -66,7 +73,9 @@ test('a credential without an end has none', async () => {
 })
 
 test('what the command says beside its credential, on standard error, does no harm', async () => {
-  expect(await run(`echo warning >&2; ${print(CREDENTIAL)}`)).toMatchObject({ token: 'k8s-aws-v1.abc' })
+  expect(await run(`console.error('warning'); ${print(CREDENTIAL)}`)).toMatchObject({
+    token: 'k8s-aws-v1.abc',
+  })
 })
 
 test('the command has our environment, its own on top, and what kubectl tells of itself', async () => {
@@ -76,69 +85,70 @@ test('the command has our environment, its own on top, and what kubectl tells of
     { name: 'HOME', value: '/block' },
     { name: 'KUBERNETES_EXEC_INFO', value: 'not this' },
   ]
+  const script = `${write(out, 'JSON.stringify(process.env)')} ${print(CREDENTIAL)}`
   await runExec(
-    { command: 'sh', args: ['-c', `env -0 > ${out}; ${print(CREDENTIAL)}`], env },
+    { command: process.execPath, args: ['--eval', script], env },
     { ...ENV, HOME: '/ours', MINE: 'a\nb' },
     { timeoutSeconds: 30, signal: forever },
   )
-  const variables = (await readFile(out, 'utf8')).split('\0').filter(Boolean)
-  const seen = Object.fromEntries(
-    variables.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  )
+  const seen = JSON.parse(await readFile(out, 'utf8'))
   expect(seen).toMatchObject({ ...ENV, HOME: '/block', MINE: 'a\nb', AWS_PROFILE: 'ci' })
   expect(JSON.parse(seen.KUBERNETES_EXEC_INFO ?? '')).toEqual({
     kind: 'ExecCredential',
     apiVersion: V1BETA1,
     spec: { interactive: false },
   })
-  const ours = new Set([
-    ...Object.keys(ENV),
-    'HOME',
-    'MINE',
-    'AWS_PROFILE',
-    'KUBERNETES_EXEC_INFO',
-    'PWD',
-    'SHLVL',
-    '_',
-    'OLDPWD',
-  ])
-  expect(Object.keys(seen).filter(name => !ours.has(name))).toEqual([])
+  const ours = new Set([...Object.keys(ENV), 'HOME', 'MINE', 'AWS_PROFILE', 'KUBERNETES_EXEC_INFO'])
+  expect(Object.keys(seen).filter(name => !ours.has(name) && !isOfSystem(name))).toEqual([])
 })
 
 test('the command has no standard input', async () => {
-  expect(await run(`cat > ${join(folder, 'in')}; ${print(CREDENTIAL)}`)).toMatchObject({
-    token: 'k8s-aws-v1.abc',
-  })
+  const script = `${write(join(folder, 'in'), 'require("node:fs").readFileSync(0)')} ${print(CREDENTIAL)}`
+  expect(await run(script)).toMatchObject({ token: 'k8s-aws-v1.abc' })
   expect(await readFile(join(folder, 'in'), 'utf8')).toBe('')
 })
 
-test('its arguments go through no shell', async () => {
+test('its arguments come to it as they are, whatever a shell would make of them', async () => {
   const out = join(folder, 'args')
-  const script = join(folder, 'aws')
-  await writeFile(script, `#!/bin/sh\nprintf '%s\\n' "$@" > ${out}\n${print(CREDENTIAL)}\n`)
-  await chmod(script, 0o755)
-  const args = ['$(id)', 'a b', '*', '; exit 1']
-  const env = { PATH: `${folder}:${ENV.PATH}` }
+  const notes = `import { writeFileSync } from 'node:fs'
+    writeFileSync(${JSON.stringify(out)}, JSON.stringify(process.argv.slice(2)));`
+  await putProgram(folder, 'aws', notes + print(CREDENTIAL))
+  const args = ['$(id)', 'a b', '*', '; exit 1', '& exit 1', '"quoted"', "it's", '\\', '']
+  const env = { PATH: folder + delimiter + ENV.PATH }
   await runExec({ command: 'aws', args, env: [] }, env, { timeoutSeconds: 30, signal: forever })
-  expect((await readFile(out, 'utf8')).trim().split('\n')).toEqual(args)
+  expect(JSON.parse(await readFile(out, 'utf8'))).toEqual(args)
 })
 
 describe('a command that fails', () => {
+  // Windows finds no such program, and says just that.
+  posixOnly('to start, at once even, is told with the system\u2019s word', async () => {
+    const command = join(process.execPath, 'aws')
+    const exec = { command, args: [], env: [] }
+    const evidence = await evidenceOf(runExec(exec, ENV, { timeoutSeconds: 30, signal: forever }))
+    expect(evidence).toEqual({
+      kind: 'exec-failed',
+      words: [command],
+      exitCode: null,
+      signal: null,
+      stderr: expect.stringContaining('ENOTDIR'),
+    })
+  })
+
   test('is told with its exit code and what it said, and nothing of what it printed', async () => {
     const evidence = await evidenceOf(
-      run(`${print(CREDENTIAL)}\necho 'Unable to locate credentials' >&2; exit 253`),
+      run(`${print(CREDENTIAL)} console.error('Unable to locate credentials'); process.exitCode = 253`),
     )
     expect(evidence).toEqual({
       kind: 'exec-failed',
-      command: expect.stringMatching(/^sh -c /),
+      words: expect.arrayContaining([process.execPath, '--eval']),
       exitCode: 253,
       signal: null,
       stderr: 'Unable to locate credentials\n',
     })
   })
 
-  test('is told with the signal that ended it', async () => {
-    expect(await evidenceOf(run('kill -TERM $$'))).toMatchObject({
+  posixOnly('is told with the signal that ended it', async () => {
+    expect(await evidenceOf(run(`process.kill(process.pid, 'SIGTERM'); ${FOREVER}`))).toMatchObject({
       kind: 'exec-failed',
       exitCode: null,
       signal: 'SIGTERM',
@@ -155,7 +165,21 @@ describe('a command that fails', () => {
     })
   })
 
-  test('may not be run', async () => {
+  test('is not there, nor any PATH to search', async () => {
+    const exec = { command: 'no-such-command', args: [], env: [] }
+    const work = runExec(exec, {}, { timeoutSeconds: 30, signal: forever })
+    expect(await evidenceOf(work)).toEqual({ kind: 'exec-not-found', command: 'no-such-command', path: '' })
+  })
+
+  test('is not there, and is called off beside that', async () => {
+    const exec = { command: 'no-such-command', args: [], env: [] }
+    const signal = AbortSignal.abort(new Error('over'))
+    await expect(runExec(exec, { PATH: folder }, { timeoutSeconds: 30, signal })).rejects.toThrow(
+      'exec-not-found',
+    )
+  })
+
+  posixOnly('may not be run', async () => {
     await writeFile(join(folder, 'aws'), 'text', { mode: 0o644 })
     const exec = { command: join(folder, 'aws'), args: [], env: [] }
     const work = runExec(exec, ENV, { timeoutSeconds: 30, signal: forever })
@@ -188,7 +212,7 @@ describe('what is no credential is refused, and not repeated', () => {
     ['a token that is no text', { ...CREDENTIAL, status: { token: { secret: 1 } } }, 'it holds no token'],
     ['certificates', { ...CREDENTIAL, status: { clientCertificateData: 'secret' } }, 'it holds no token'],
   ])('%s', async (_what, printed, problem) => {
-    const evidence = await evidenceOf(run(`: ; ${print(printed)}`))
+    const evidence = await evidenceOf(run(print(printed)))
     expect(evidence).toMatchObject({
       kind: 'exec-not-a-credential',
       problem: typeof problem === 'string' ? problem : expect.stringMatching(problem),
@@ -197,7 +221,7 @@ describe('what is no credential is refused, and not repeated', () => {
   })
 
   test('more than a credential can be', async () => {
-    expect(await evidenceOf(run('yes | head -c 3000000'))).toMatchObject({
+    expect(await evidenceOf(run(`process.stdout.write('y'.repeat(3e6))`))).toMatchObject({
       kind: 'exec-not-a-credential',
       problem: `its ${2 ** 20} characters are not JSON`,
     })
@@ -206,50 +230,48 @@ describe('what is no credential is refused, and not repeated', () => {
 
 describe('when its time is over', () => {
   test('the command ends, with all that it had started', async () => {
-    const pids = join(folder, 'pids')
-    // The child, its child, and one in the background that ignores a polite request.
-    const script = `echo $$ >> ${pids}; sh -c 'echo $$ >> ${pids}; exec sleep 600' & sh -c 'trap "" TERM HUP; echo $$ >> ${pids}; sleep 600; :' & wait`
-    const evidence = await evidenceOf(run(script, { seconds: 1 }))
+    // The child, its child, and another that ignores a polite request.
+    const stubborn = `process.on('SIGTERM', () => {}); process.on('SIGHUP', () => {}); ${note()} ${FOREVER}`
+    const script = `${note()} ${start(note() + FOREVER)}; ${start(stubborn)}; ${FOREVER}`
+    const evidence = await evidenceOf(run(script, { seconds: 2 }))
     expect(evidence).toEqual({
       kind: 'exec-timed-out',
-      command: expect.stringMatching(/^sh -c /),
-      seconds: 1,
+      words: expect.arrayContaining([process.execPath, '--eval']),
+      seconds: 2,
     })
-    await ended(await pidsIn('pids', 3))
+    await ended(await noted(3))
   })
 
-  test('it is over also for a command whose child has left the group and holds its output', async () => {
-    const script = `setsid sh -c 'echo $$ > ${join(folder, 'pids')}; exec sleep 600' & wait`
-    expect(await evidenceOf(run(script, { seconds: 1 }))).toMatchObject({ kind: 'exec-timed-out' })
-    const [pid = 0] = await pidsIn('pids', 1)
-    expect(await isRunning(pid)).toBe(true)
+  posixOnly('it is over also for a command whose child has left the group and holds its output', async () => {
+    const script = `${start(note() + FOREVER, 'detached: true')}; ${FOREVER}`
+    expect(await evidenceOf(run(script, { seconds: 2 }))).toMatchObject({ kind: 'exec-timed-out' })
+    const [pid = 0] = await noted(1)
+    expect(isRunning(pid)).toBe(true)
     process.kill(pid, 'SIGKILL')
     await ended([pid])
   })
 
   test('a credential that had come by then is good', async () => {
-    const script = `sleep 600 & echo $! > ${join(folder, 'pids')}; ${print(CREDENTIAL)}`
-    expect(await run(script, { seconds: 1 })).toMatchObject({ token: 'k8s-aws-v1.abc' })
-    await ended(await pidsIn('pids', 1))
+    const script = `${write(join(folder, 'pids'), `String(${start(FOREVER)}.pid)`)} ${print(CREDENTIAL)} process.exit()`
+    expect(await run(script, { seconds: 2 })).toMatchObject({ token: 'k8s-aws-v1.abc' })
+    await ended(await noted(1))
   })
 })
 
 describe('when it is called off', () => {
   test('the command ends, with all that it had started, and the reason is passed on', async () => {
     const calling = new AbortController()
-    const pids = join(folder, 'pids')
-    const script = `echo $$ >> ${pids}; sh -c 'echo $$ >> ${pids}; exec sleep 600'`
-    const work = run(script, { signal: calling.signal })
+    const work = run(`${note()} ${start(note() + FOREVER)}; ${FOREVER}`, { signal: calling.signal })
     const rejected = expect(work).rejects.toThrow('SIGTERM')
-    const running = await pidsIn('pids', 2)
+    const running = await noted(2)
     calling.abort(new Error('SIGTERM'))
     await rejected
     await ended(running)
   })
 
   test('before it began, nothing is left running', async () => {
-    const script = `echo $$ > ${join(folder, 'pids')}; exec sleep 600`
-    await expect(run(script, { signal: AbortSignal.abort(new Error('over')) })).rejects.toThrow('over')
+    const work = run(note() + FOREVER, { signal: AbortSignal.abort(new Error('over')) })
+    await expect(work).rejects.toThrow('over')
     const pid = Number(await readFile(join(folder, 'pids'), 'utf8').catch(() => '0'))
     if (pid) await ended([pid])
   })

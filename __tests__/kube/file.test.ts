@@ -4,8 +4,10 @@ import {
   lstat,
   mkdir,
   mkdtemp,
+  open,
   readdir,
   readFile,
+  realpath,
   rm,
   stat,
   statfs,
@@ -18,11 +20,13 @@ import { parse } from 'yaml'
 import { type KubeEvidence, KubeProblem } from '../../src/kube/evidence.ts'
 import { checkKubeconfig, undoKubeconfig, writeKubeconfig } from '../../src/kube/file.ts'
 import type { KubeconfigEntry, Undo } from '../../src/kube/kubeconfig.ts'
+import { OWNERS_FILE, posixOnly, withLinks } from '../systems.ts'
 
 let folder: string
 let file: string
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'))
+  // Its real path, which evidence names: macOS has its temporary folder behind a link.
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'kubeconfig-')))
   file = join(folder, 'config')
 })
 afterEach(() => rm(folder, { recursive: true }))
@@ -58,7 +62,7 @@ const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toStrin
 const OTHERS = 'kind: Config\ncontexts:\n- {name: other, context: {cluster: c, user: u}} # theirs\n'
 
 describe('the file', () => {
-  test('is for its owner alone, as is a folder that had to be made', async () => {
+  posixOnly('is for its owner alone, as is a folder that had to be made', async () => {
     const path = join(folder, 'a', 'b', 'config')
     await write(path)
     expect([
@@ -69,22 +73,39 @@ describe('the file', () => {
     expect(await readdir(join(folder, 'a', 'b'))).toEqual(['config'])
   })
 
-  test('is for its owner alone also when it was for all before, and a folder that was there stays as it was', async () => {
-    await writeFile(file, OTHERS, { mode: 0o644 })
-    await chmod(folder, 0o755)
-    await write()
-    expect([await modeOf(file), await modeOf(folder)]).toEqual(['600', '755'])
-  })
+  posixOnly(
+    'is for its owner alone also when it was for all before, and a folder that was there stays as it was',
+    async () => {
+      await writeFile(file, OTHERS, { mode: 0o644 })
+      await chmod(folder, 0o755)
+      await write()
+      expect([await modeOf(file), await modeOf(folder)]).toEqual(['600', '755'])
+    },
+  )
 
-  test('is another one after each write, so that who reads has the old or the new one whole', async () => {
+  posixOnly(
+    'is another one after each write, so that who reads has the old or the new one whole',
+    async () => {
+      await writeFile(file, OTHERS)
+      const before = await stat(file)
+      const reading = await open(file)
+      await write()
+      expect((await stat(file)).ino).not.toBe(before.ino)
+      expect(await reading.readFile('utf8')).toBe(OTHERS)
+      await reading.close()
+      expect(await contextsIn()).toEqual(['other', 'demo'])
+    },
+  )
+
+  test('is written though somebody reads it for a moment, whom Windows leaves undisturbed', async () => {
     await writeFile(file, OTHERS)
-    const before = await stat(file)
-    const reading = await import('node:fs/promises').then(({ open }) => open(file))
-    await write()
-    expect((await stat(file)).ino).not.toBe(before.ino)
-    expect(await reading.readFile('utf8')).toBe(OTHERS)
+    const reading = await open(file)
+    const writing = write()
+    await new Promise(resolve => setTimeout(resolve, 100))
     await reading.close()
+    await writing
     expect(await contextsIn()).toEqual(['other', 'demo'])
+    expect(await readdir(folder)).toEqual(['config'])
   })
 
   test('holds what was announced before it was written', async () => {
@@ -163,7 +184,7 @@ describe('the file', () => {
 })
 
 describe('a symlink', () => {
-  test('that stays in the folder is followed, and stays', async () => {
+  withLinks('that stays in the folder is followed, and stays', async () => {
     await mkdir(join(folder, 'sub'))
     const real = join(folder, 'sub', 'real')
     await writeFile(real, OTHERS)
@@ -171,20 +192,19 @@ describe('a symlink', () => {
     await write()
     expect((await lstat(file)).isSymbolicLink()).toBe(true)
     expect(await contextsIn(real)).toEqual(['other', 'demo'])
-    expect(await modeOf(real)).toBe('600')
+    expect(await modeOf(real)).toBe(OWNERS_FILE)
   })
 
   test('in place of the folder is followed: it is the folder that was asked for', async () => {
     await mkdir(join(folder, 'real'))
-    await symlink('real', join(folder, 'link'))
+    await symlink(join(folder, 'real'), join(folder, 'link'), 'junction')
     await write(join(folder, 'link', 'config'))
     expect(await contextsIn(join(folder, 'real', 'config'))).toEqual(['demo'])
   })
 
-  test.each([
+  withLinks.each([
     ['out of the folder', 'outside', () => join(folder, 'outside')],
-    ['to nothing', 'inside/nothing', () => 'a file that does not exist'],
-    ['to itself', 'inside/config', () => 'a file that does not exist'],
+    ['to nothing', join('inside', 'nothing'), () => null],
   ])('%s is refused, and nothing written', async (_where, to, target) => {
     await writeFile(join(folder, 'outside'), OTHERS)
     await mkdir(join(folder, 'inside'))
@@ -206,28 +226,67 @@ describe('a symlink', () => {
   })
 })
 
+describe('a symlink that cannot be followed', () => {
+  withLinks('to itself is told as what it is', async () => {
+    await symlink(file, file)
+    const evidence = { kind: 'kubeconfig-unreadable', file, code: 'ELOOP' }
+    expect(await evidenceOf(write())).toMatchObject(evidence)
+    expect(await evidenceOf(checkKubeconfig(file))).toMatchObject(evidence)
+  })
+
+  posixOnly('is told with what is in the way, where it leads', async () => {
+    const blocking = join(folder, 'blocking')
+    await writeFile(blocking, OTHERS)
+    await symlink(join('blocking', 'config'), file)
+    expect(await evidenceOf(write())).toMatchObject({
+      kind: 'kubeconfig-unreadable',
+      file,
+      code: 'ENOTDIR',
+      obstacle: { path: blocking, isFolder: false },
+    })
+  })
+})
+
 describe('what is no file is refused', () => {
-  test.each([
-    ['a folder', (path: string) => mkdir(path)],
-    ['a pipe', async (path: string) => void execFileSync('mkfifo', [path])],
-    ['a link to a folder', (path: string) => symlink('.', path)],
-  ])('%s', async (_what, make) => {
-    await make(file)
+  const expectRefused = async () => {
     expect(await evidenceOf(write())).toMatchObject({
       kind: 'kubeconfig-unexpected',
       message: 'it is no regular file',
     })
     expect(await evidenceOf(checkKubeconfig(file))).toMatchObject({ kind: 'kubeconfig-unexpected' })
     expect(await readdir(folder)).toEqual(['config'])
+  }
+
+  test.each([
+    ['a folder', () => mkdir(file)],
+    ['a link to a folder', () => symlink(folder, file, 'junction')],
+  ])('%s', async (_what, make) => {
+    await make()
+    await expectRefused()
+  })
+
+  posixOnly('a pipe', async () => {
+    execFileSync('mkfifo', [file])
+    await expectRefused()
   })
 
   test('a path below a file', async () => {
     await writeFile(file, OTHERS)
     const path = join(file, 'config')
-    expect(await evidenceOf(write(path))).toMatchObject({ kind: 'kubeconfig-unwritable', code: 'EEXIST' })
-    expect(await evidenceOf(checkKubeconfig(path))).toMatchObject({
+    expect(await evidenceOf(write(path))).toMatchObject({
+      kind: 'kubeconfig-unwritable',
+      code: 'EEXIST',
+    })
+    expect(await readFile(file, 'utf8')).toBe(OTHERS)
+  })
+
+  // To Windows, what is below a file is not there, like what is below nothing.
+  posixOnly('a path below a file, at first sight', async () => {
+    await writeFile(file, OTHERS)
+    expect(await evidenceOf(checkKubeconfig(join(file, 'config')))).toMatchObject({
       kind: 'kubeconfig-unreadable',
       code: 'ENOTDIR',
+      obstacle: { path: file, isFolder: false },
     })
     expect(await readFile(file, 'utf8')).toBe(OTHERS)
   })
@@ -320,15 +379,20 @@ describe('a file system in the way', () => {
     await chmod(folder, 0o755)
     await writeFile(file, OTHERS, { mode: 0o644 })
     expect(nobody('check', file)).toBeNull()
-    expect(nobody('write', file)).toMatchObject({ kind: 'kubeconfig-unwritable', file, code: 'EACCES' })
-    expect(nobody('write', join(folder, 'new', 'config'))).toMatchObject({ code: 'EACCES' })
+    const obstacle = { path: folder, isFolder: true, owner: 0, self: 65534, mode: '0755' }
+    const evidence = { kind: 'kubeconfig-unwritable', file, code: 'EACCES', obstacle }
+    expect(nobody('write', file)).toMatchObject(evidence)
+    expect(nobody('write', join(folder, 'new', 'config'))).toMatchObject({ code: 'EACCES', obstacle })
     expect(await readFile(file, 'utf8')).toBe(OTHERS)
   })
 
   asRoot('a file that is another user\u2019s', async () => {
     await chmod(folder, 0o777)
     await writeFile(file, OTHERS, { mode: 0o600 })
-    const evidence = { kind: 'kubeconfig-unreadable', file, code: 'EACCES', message: expect.any(String) }
+    const obstacle = { path: file, isFolder: false, owner: 0, self: 65534, mode: '0600' }
+    const evidence = {
+      ...{ kind: 'kubeconfig-unreadable', file, code: 'EACCES', message: expect.any(String), obstacle },
+    }
     expect(nobody('check', file)).toEqual(evidence)
     expect(nobody('write', file)).toEqual(evidence)
     expect(await readFile(file, 'utf8')).toBe(OTHERS)
@@ -390,7 +454,7 @@ describe('undo', () => {
     expect(await contextsIn()).toEqual(['other'])
     expect(await readFile(file, 'utf8')).toContain('# theirs')
     expect((await stat(file)).ino).not.toBe(ino)
-    expect(await modeOf(file)).toBe('600')
+    expect(await modeOf(file)).toBe(OWNERS_FILE)
     expect(await readdir(folder)).toEqual(['config'])
   })
 
@@ -408,7 +472,7 @@ describe('undo', () => {
 
   test.each([
     ['file', 'config'],
-    ['folder', 'eks-login/config'],
+    ['folder', join('eks-login', 'config')],
   ])('a %s that is gone is no failure', async (_what, name) => {
     const path = join(folder, name)
     const undo = await write(path)

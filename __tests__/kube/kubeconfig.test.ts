@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import { KubeProblem } from '../../src/kube/evidence.ts'
 import {
   contextsOf,
+  execArguments,
   type KubeconfigEntry,
   merge,
   uniqueContexts,
@@ -114,6 +115,11 @@ contexts:
     name: demo
 current-context: demo
 `)
+  })
+
+  test('takes a file of comments alone for an empty one', async () => {
+    const text = await merge(FILE, '# nothing yet\n', [DEMO])
+    expect(contentOf(text).contexts).toHaveLength(1)
   })
 
   test('leaves out env, namespace and proxy-url that were not asked for', async () => {
@@ -240,6 +246,8 @@ describe('what is no kubeconfig is refused', () => {
     ['two documents', 'kind: Config\n---\nkind: Config\n', /2 documents/],
     ['a list', '- kind: Config\n', /not a mapping/],
     ['a scalar', 'just text\n', /not a mapping/],
+    ['a key that is a mapping', 'kind: Config\n? {a: b}\n: c\n', /a key in it is no text/],
+    ['a key of a key, deep in it', 'preferences:\n- ? [x]\n  : y\n', /a key in it is no text/],
     ['another kind', 'kind: Secret\n', /kind is "Secret"/],
     ['a kind that is no text', 'kind: 1\n', /kind is 1/],
     ['a section that is no list', 'kind: Config\nusers: {}\n', /users is not a list/],
@@ -273,7 +281,27 @@ describe('what is no kubeconfig is refused', () => {
   })
 })
 
+test('the arguments of all exec blocks are told, none for a user without one', async () => {
+  const users = [
+    { name: 'a', user: { exec: { args: ['x', 7] } } },
+    { name: 'b', user: { exec: {} } },
+    { name: 'c', user: { token: 't' } },
+    { name: 'd' },
+    { name: 'e', user: { exec: { args: {} } } },
+    { name: 'f', user: 'g' },
+  ]
+  expect(await execArguments(FILE, JSON.stringify({ users }))).toEqual([['x', '7'], [], [], [], [], []])
+  expect(await execArguments(FILE, null)).toEqual([])
+})
+
 describe('unmerge', () => {
+  test('minds no context of somebody else\u2019s that says nothing', async () => {
+    const others = `${JSON.stringify({ contexts: [{ name: 'empty' }] })}\n`
+    const merged = await merge(FILE, others, [DEMO])
+    const left = contentOf(await unmerge(merged, undo([DEMO])))
+    expect(left).toMatchObject({ clusters: [], users: [], contexts: [{ name: 'empty' }] })
+  })
+
   test('gives back a kubeconfig of others, comments and all', async () => {
     const merged = await merge(FILE, OTHERS, [DEMO, entry('two')])
     const back = await unmerge(merged, undo([DEMO, entry('two')], { current: 'other' }))
@@ -502,6 +530,8 @@ test('merge and then unmerge gives an equivalent kubeconfig', async () => {
   await fc.assert(
     fc.asyncProperty(config, ours, spacing, async (config, entries, indent) => {
       const text = JSON.stringify(config, null, indent)
+      // The package yaml takes it for a merge key in quotes, too, and of what is no mapping it makes an error.
+      fc.pre(!text.includes('"<<"'))
       const merged = await merge(FILE, text, entries)
       expect(contentOf(merged).contexts).toHaveLength(config.contexts.length + entries.length)
       expect(contentOf(await unmerge(merged, undo(entries)))).toEqual(contentOf(text))
@@ -523,4 +553,11 @@ test('a user that authenticates in another way is not replaced', async () => {
   await expect(merge(FILE, text, [DEMO])).rejects.toMatchObject({
     evidence: { kind: 'kubeconfig-unexpected' },
   })
+})
+
+test('a comment with what JavaScript takes for the end of a line is written once, whoever merges again', async () => {
+  const text = 'kind: Config # one\u2028two\n# three\u2029four\nusers: [] # five\n'
+  const once = await merge(FILE, text, [DEMO])
+  expect(once).toContain('# one two')
+  expect(await merge(FILE, once, [DEMO])).toBe(once)
 })

@@ -107,18 +107,30 @@ test('kubectl\u2019s empty lock is waited for', async () => {
 })
 
 test.each([
-  ['kubectl\u2019s', '', 'another program, such as kubectl'],
-  ['somebody\u2019s with something else in it', '{"pid": "x"}', 'another program, such as kubectl'],
-  ['one of a living process', lockOf({ pid: process.pid }), `process ${process.pid} on ${hostname()}`],
-  ['one of a process on another host', lockOf({ pid: 1, host: 'elsewhere' }), 'process 1 on elsewhere'],
-])('a lock that stays is respected: %s', async (_whose, content, holder) => {
+  ['kubectl\u2019s', '', { holder: 'another program, such as kubectl' }],
+  [
+    'somebody\u2019s with something else in it',
+    '{"pid": "x"}',
+    { holder: 'another program, such as kubectl' },
+  ],
+  [
+    'one of a living process',
+    lockOf({ pid: process.pid }),
+    { holder: `process ${process.pid} on ${hostname()}`, pid: process.pid },
+  ],
+  [
+    'one of a process on another host',
+    lockOf({ pid: 1, host: 'elsewhere' }),
+    { holder: 'process 1 on elsewhere', pid: 1, host: 'elsewhere' },
+  ],
+])('a lock that stays is respected: %s', async (_whose, content, held) => {
   await writeFile(`${file}.lock`, content)
   const error = await withLock(file, 0.05, async () => 'inside').catch(error => error)
   expect(error).toBeInstanceOf(KubeProblem)
   expect(error.evidence).toEqual({
     kind: 'kubeconfig-locked',
     lock: `${file}.lock`,
-    holder,
+    ...held,
     since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
   })
   expect(await readdir(folder)).toEqual(['config.lock'])

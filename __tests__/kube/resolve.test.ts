@@ -46,6 +46,7 @@ describe('a resource is the one that kubectl finds', () => {
     ['expod', 'pods', 'example.com'],
     ['po', 'pods', ''],
     ['wg', 'widgets', 'example.com'],
+    ['wg.example', 'widgets', 'example.com'],
     ['widgets', 'widgets', 'example.com'],
     ['widgets.other.example.org', 'widgets', 'other.example.org'],
   ])('%s is %s of "%s"', async (typed, resource, group) => {
@@ -159,9 +160,17 @@ describe('what is not there is a mistake that suggests the nearest', () => {
     ['GET pods', 'did you mean "get"?'],
     ['list bindings', 'bindings has no verb "list"; it has create; of RBAC: use'],
     ['list pods --subresource=exec', 'pods/exec has no verb "list"'],
+    ['lst pods --subresource=*', 'pods/* has no verb "lst"; did you mean "list"?'],
     ['read *', '* has no verb "read"'],
   ])('%s', async (rule, message) => {
     expect(await problemOf(rule)).toContain(message)
+  })
+
+  test('unless the cluster has nothing', async () => {
+    const nothing = { kind: 'APIGroupDiscoveryList', items: [] }
+    const documents = { '/api': { status: 200, body: nothing }, '/apis': { status: 200, body: nothing } }
+    const { mistakes } = await resolveRules(serving(documents), parseRules('list pods').rules, 'default')
+    expect(mistakes[0]?.message).toBe('rule "list pods": the cluster has no resource "pods"')
   })
 
   test('also where a name fits two resources of one group, as for kubectl', async () => {

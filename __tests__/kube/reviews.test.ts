@@ -43,6 +43,7 @@ describe('who we are', () => {
     [403, { message: 'no' }, 'forbidden', 'no'],
     [500, 'oops', 'unexpected-answer', 'oops'],
     [200, { status: {} }, 'unexpected-answer', 'a review without status.userInfo'],
+    [200, {}, 'unexpected-answer', 'a review without status.userInfo'],
   ])('is refused with evidence: %i', async (status, body, kind, message) => {
     await expect(whoAmI(clusterOf(() => ({ status, body })))).rejects.toMatchObject({
       evidence: { kind, status, message, path: '/apis/authentication.k8s.io/v1/selfsubjectreviews' },
@@ -119,6 +120,7 @@ describe('a review', () => {
       'Too many requests, please try again later.',
     ],
     [201, { status: { reason: 'x' } }, 'unexpected-answer', 'a review without status.allowed'],
+    [201, {}, 'unexpected-answer', 'a review without status.allowed'],
   ])('that is none is told with its evidence: %i', async (status, body, kind, message) => {
     const failure = reviewRules(
       clusterOf(() => ({ status, body })),

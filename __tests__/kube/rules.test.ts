@@ -71,6 +71,7 @@ describe('a rule that asks nothing sensible is a mistake that says what is wrong
     ['get pods/web/log', 'write pods/web --subresource=log'],
     ['get pods/..', '".." is no name'],
     ['get pods --subresource=pods/log', 'write --subresource=log'],
+    ['get pods --subresource=l!g', '"l!g" is no subresource'],
     ['get /healthz --subresource=x', 'a URL has no subresource'],
     ['get /healthz -n web', 'a URL is in no namespace'],
     ['get /healthz -A', 'a URL is in no namespace'],

@@ -65,6 +65,18 @@ test.each([
   ])
 })
 
+test('of the file it was in, and of a user only where it is one\u2019s, it is told', async () => {
+  const config = {
+    kind: 'Config',
+    users: [{ name: 'theirs', user: { token: 'x' } }],
+    extensions: [{ y: TOKEN }],
+  }
+  expect(await scanKubeconfig('/k', JSON.stringify(config), [ENTRY])).toEqual([
+    '/k held a secret before this login: an EKS token',
+    '/k held a secret before this login: the field token, of user theirs',
+  ])
+})
+
 test.each([
   ['the path of a token file', { exec: { env: [{ name: 'AWS_WEB_IDENTITY_TOKEN_FILE', value: '/x' }] } }],
   ['a profile', { exec: { env: [{ name: 'AWS_PROFILE', value: 'ci' }] } }],
@@ -132,4 +144,16 @@ test.each([
   ['Unable to locate credentials', 'Unable to locate credentials'],
 ])('what a program says is told without its secrets: %s', (text, safe) => {
   expect(redact(text)).toBe(safe)
+})
+
+test.each([
+  ['letters', 'a'],
+  ['names of secrets', 'token'],
+  ['beginnings of web tokens', 'eyJ-'],
+  ['slashes', '//'],
+  ['beginnings of keys', '-----BEGIN '],
+])('a megabyte of %s without a blank is looked through in no time', (_what, part) => {
+  const text = part.repeat(2 ** 20 / part.length)
+  // A pattern that starts anew at each letter needs minutes: the test runs out of time.
+  expect(redact(`${text} k8s-aws-v1.abc`)).toContain('k8s-aws-v1.***')
 })

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createSecureServer, type Http2ServerRequest, type ServerHttp2Session } from 'node:http2'
 import { createServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { createAuthority } from '../../lab/certificates.ts'
+import { createAuthority, type IssuedCertificate } from '../../lab/certificates.ts'
 
 /** What the server was asked, and over which of its connections, counted from 1. */
 export interface Asked {
@@ -42,13 +42,25 @@ type Response = Pick<ServerResponse, 'destroyed'> & {
   end(body: string): unknown
 }
 
+const made = new Map<string, Promise<IssuedCertificate & { ca: string }>>()
+
+/** Once for the same names: to make a certificate takes longer than most that is tested with it. */
+function certified(names: string[]): Promise<IssuedCertificate & { ca: string }> {
+  const making = async () => {
+    const authority = await createAuthority('Cluster CA')
+    return { ...(await authority.issue(names)), ca: authority.certificatePem }
+  }
+  const known = made.get(names.join()) ?? making()
+  made.set(names.join(), known)
+  return known
+}
+
 /** Starts a stand-in for an API server on a free port of 127.0.0.1. */
 export async function startServer(
   answer: Answer,
   { names = ['127.0.0.1', 'localhost'], http2 = true }: { names?: string[]; http2?: boolean } = {},
 ): Promise<ApiStandIn> {
-  const authority = await createAuthority('Cluster CA')
-  const certificate = await authority.issue(names)
+  const { ca, ...certificate } = await certified(names)
   const asked: Asked[] = []
   const connections = { all: 0, open: 0 }
   const numbers = new WeakMap<object, number>()
@@ -82,7 +94,7 @@ export async function startServer(
       server.close(() => resolve())
       for (const socket of sockets) socket.destroy()
     })
-  return { url: `https://127.0.0.1:${port}`, port, ca: authority.certificatePem, asked, connections, stop }
+  return { url: `https://127.0.0.1:${port}`, port, ca, asked, connections, stop }
 }
 
 async function read(request: Request, numbers: WeakMap<object, number>): Promise<Asked> {

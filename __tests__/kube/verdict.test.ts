@@ -1,7 +1,7 @@
 import type { ResolvedRule } from '../../src/kube/resolve.ts'
 import type { Identity, Review, Verdict } from '../../src/kube/reviews.ts'
 import { parseRules } from '../../src/kube/rules.ts'
-import { differingIdentity, failedProbes, mistakenRules, type Probe, probe } from '../../src/kube/verdict.ts'
+import { differingIdentity, failedProbes, mistakenRules, probe } from '../../src/kube/verdict.ts'
 
 const YES: Verdict = {
   answer: 'yes',
@@ -51,17 +51,34 @@ test.each([
 })
 
 test('each probe that did not pass is evidence of its own kind, and the others are none', () => {
-  const probes: Probe[] = [
-    probe(reviewOf(YES), 'yes'),
-    probe(reviewOf(YES), 'no'),
-    probe(reviewOf(NO), 'yes'),
-    probe(reviewOf(NO), 'no'),
-    probe(reviewOf(UNPROVEN), 'no'),
+  const asked: [Verdict, 'yes' | 'no'][] = [
+    [YES, 'yes'],
+    [YES, 'no'],
+    [NO, 'yes'],
+    [NO, 'no'],
+    [UNPROVEN, 'no'],
   ]
-  expect(failedProbes(probes)).toEqual([
-    { kind: 'rule-allowed', rule: 'get /healthz', reason: 'RBAC: allowed' },
-    { kind: 'rule-denied', rule: 'get /healthz', reason: '' },
+  const reviews = asked.map(([verdict]) => reviewOf(verdict))
+  const probes = asked.map(([verdict, expected]) => probe(reviewOf(verdict), expected))
+  const right = reviewOf(YES).rule
+  expect(failedProbes(probes, reviews)).toEqual([
+    {
+      kind: 'rule-allowed',
+      rule: 'get /healthz',
+      reason: 'RBAC: allowed',
+      needed: [{ rule: 'get /healthz', right }],
+    },
+    { kind: 'rule-denied', rule: 'get /healthz', reason: '', denied: false, right },
     { kind: 'rule-unproven', rule: 'get /healthz', message: 'role not found' },
+  ])
+})
+
+test('what is allowed for another reason is not needed beside what is allowed too much', () => {
+  const other = { ...YES, reason: 'RBAC: by another' }
+  const reviews = [reviewOf(other), reviewOf(YES)]
+  const probes = [probe(reviewOf(other), 'yes'), probe(reviewOf(YES), 'no')]
+  expect(failedProbes(probes, reviews)).toEqual([
+    { kind: 'rule-allowed', rule: 'get /healthz', reason: 'RBAC: allowed', needed: [] },
   ])
 })
 

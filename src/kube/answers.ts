@@ -1,5 +1,6 @@
 import type { ApiClient } from './client.ts'
 import { type ApiEvidence, KubeProblem } from './evidence.ts'
+import { redact } from './secrets.ts'
 
 /** Thrown for an answer that is a refusal or no answer to the question. */
 export class ApiProblem extends KubeProblem {
@@ -28,8 +29,15 @@ export async function ask(
   const { status, body } = await api.request(method, path, options)
   const answer = parse(body)
   if (status >= 200 && status < 300 && answer) return answer
+  // A page with status 401 or 403 is a proxy's or a firewall's: an API server refuses in JSON.
   const said = typeof answer?.message === 'string' ? answer.message : ''
-  throw new ApiProblem({ kind: kindOf(status), path, status, message: said || beginning(body) })
+  throw new ApiProblem({
+    kind: answer ? kindOf(status) : 'unexpected-answer',
+    path,
+    status,
+    // Whoever answers may quote what it was asked with.
+    message: redact(said || beginning(body)),
+  })
 }
 
 /** The answer came, and is not of the shape that this path promises. */

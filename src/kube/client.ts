@@ -9,7 +9,8 @@ import { isIP } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { environmentProxy, ProxyRefusal, tunnel } from '../network.ts'
+import { codeOf, environmentProxy, isLoopback, tunnel } from '../network.ts'
+import type { Progress } from './connection-problem.ts'
 import { KubeProblem } from './evidence.ts'
 
 export interface ApiAnswer {
@@ -72,14 +73,18 @@ export function openConnection(server: ApiServer, options: ConnectionOptions): C
     as: token => ({
       request: async (...request) => {
         const bound = AbortSignal.timeout(options.timeoutSeconds * 1000)
+        let isOpen = false
         try {
-          return await answered(await send, token, request, AbortSignal.any([signal, bound]))
+          const transport = await send
+          isOpen = true
+          return await answered(transport, token, request, AbortSignal.any([signal, bound]))
         } catch (error) {
           options.signal.throwIfAborted()
-          // The handshake has a bound of its own, which began earlier.
-          throw bound.aborted || isTimeout(error)
-            ? timedOut(server, options, error)
-            : unreachable(server, error)
+          if (error instanceof KubeProblem) throw error
+          const bounds = { seconds: options.timeoutSeconds, isOver: bound.aborted, isOpen }
+          // Here and not above: what a login that passes does not need.
+          const { problemOf } = await import('./connection-problem.ts')
+          throw problemOf(error, server, bounds)
         }
       },
       close: () => closing.abort(),
@@ -88,7 +93,7 @@ export function openConnection(server: ApiServer, options: ConnectionOptions): C
 }
 
 /**
- * Asks again what may pass by itself: 429, 5xx and connection resets, with backoff and jitter. Never a refusal. When the
+ * Asks again what may pass by itself: 429, 5xx, connection resets and names that flap, with backoff and jitter. Never a refusal. When the
  * time is over amid that, the last answer is the answer.
  */
 async function answered(transport: Transport, token: string, request: Request, signal: AbortSignal) {
@@ -102,7 +107,7 @@ async function answered(transport: Transport, token: string, request: Request, s
       wait = Math.max(wait, last.retryAfter * 1000)
     } catch (error) {
       if (last && signal.aborted) return last
-      if (signal.aborted || attempt === MAX_RETRIES || !RESETS.has(codeOf(error))) throw error
+      if (signal.aborted || attempt === MAX_RETRIES || !PASSING.has(codeOf(error))) throw error
     }
     const slept = await sleep(wait, true, { signal }).catch(() => false)
     if (!slept && last) return last
@@ -110,15 +115,19 @@ async function answered(transport: Transport, token: string, request: Request, s
   }
 }
 
-/** Dials again after a reset, for the same reason. */
+/** Dials again, for the same reason. What a try came to says more than that the time was over amid the next. */
 async function dialled(server: ApiServer, signal: AbortSignal): Promise<TLSSocket> {
+  let last: unknown
   for (let attempt = 0; ; attempt++) {
     try {
       return await openTls(server, signal)
     } catch (error) {
-      if (signal.aborted || attempt === MAX_RETRIES || !RESETS.has(codeOf(error))) throw error
+      if (last && signal.aborted) throw last
+      if (signal.aborted || attempt === MAX_RETRIES || !PASSING.has(codeOf(error))) throw error
+      last = error
     }
-    await sleep(backoff(attempt), undefined, { signal })
+    const slept = await sleep(backoff(attempt), true, { signal }).catch(() => false)
+    if (!slept) throw last
   }
 }
 
@@ -127,7 +136,9 @@ function backoff(attempt: number): number {
 }
 
 const MAX_RETRIES = 6
-const RESETS = new Set([
+/** Resets, and a name server that has no answer this time. */
+const PASSING = new Set([
+  'EAI_AGAIN',
   'ECONNRESET',
   'EPIPE',
   'ERR_HTTP2_STREAM_ERROR',
@@ -151,7 +162,7 @@ async function openTls(server: ApiServer, signal: AbortSignal): Promise<TLSSocke
   const url = new URL(server.server)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const port = Number(url.port || 443)
-  const proxy = proxyOf(server, host)
+  const proxy = proxyOf(server)
   const raw = proxy ? await tunnel(proxy, host, port, signal) : undefined
   return new Promise((resolve, reject) => {
     const socket = connectTls({
@@ -163,12 +174,21 @@ async function openTls(server: ApiServer, signal: AbortSignal): Promise<TLSSocke
     const abort = () => socket.destroy(signal.reason)
     signal.addEventListener('abort', abort)
     if (signal.aborted) abort()
-    let issuer = ''
+    const progress: Progress = {
+      stage: raw ? 'handshake' : 'connecting',
+      ...(isIP(host) && !raw ? { address: host } : {}),
+    }
+    socket.on('lookup', (_error, address) => {
+      if (address) progress.address = address
+    })
+    socket.once('connect', () => {
+      progress.stage = 'handshake'
+    })
     // Before Node judges the certificate: with the connection it is gone.
     socket.prependListener('secure', () => {
-      issuer = issuerOf(socket)
+      progress.certificate = socket.getPeerCertificate()
     })
-    socket.once('error', error => reject(Object.assign(error, { issuer })))
+    socket.once('error', error => reject(Object.assign(error, { progress })))
     socket.once('secureConnect', () => {
       // From here on every request has its own bound.
       signal.removeEventListener('abort', abort)
@@ -177,16 +197,9 @@ async function openTls(server: ApiServer, signal: AbortSignal): Promise<TLSSocke
   })
 }
 
-function proxyOf(server: ApiServer, host: string): URL | null {
-  if (server.proxyUrl) return new URL(server.proxyUrl)
-  const loopback = host === 'localhost' || host === '::1' || /^127\./.test(host)
-  return loopback ? null : environmentProxy(server.server)
-}
-
-/** Who signed the server's certificate; empty where no certificate came. */
-function issuerOf(socket: TLSSocket): string {
-  const issuer = socket.getPeerCertificate?.()?.issuer
-  return issuer?.CN ? String(issuer.CN) : ''
+function proxyOf({ server, proxyUrl }: ApiServer): URL | null {
+  if (proxyUrl) return new URL(proxyUrl)
+  return isLoopback(server) ? null : environmentProxy(server)
 }
 
 function overHttp2(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSSocket>): Transport {
@@ -214,20 +227,20 @@ function overHttp2(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
         { signal, endStream: body === null },
       )
       if (body !== null) stream.end(body)
-      return answerOn(stream)
+      return answerOn(stream, method, path)
     },
     close: () => void session.then(current => current.destroy()).catch(() => {}),
   }
 }
 
 /** Listens from the first moment: a short answer is over, and its stream closed, in one turn of the event loop. */
-function answerOn(stream: ClientHttp2Stream): Promise<Answer> {
+function answerOn(stream: ClientHttp2Stream, method: string, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let head: Record<string, unknown> | null = null
     stream.once('response', header => {
       head = header
     })
-    collect(stream, text => {
+    collect(stream, method, path, text => {
       // A stream that was torn off ends, too, before its answer or amid it.
       if (!head || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
       resolve(answerOf(Number(head[constants.HTTP2_HEADER_STATUS]), head, text))
@@ -254,7 +267,7 @@ function overHttp1(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
       })
       asking.once('error', reject)
       asking.once('response', answer =>
-        collect(answer.once('error', reject), text =>
+        collect(answer.once('error', reject), method, path, text =>
           resolve(answerOf(answer.statusCode ?? 0, answer.headers, text)),
         ),
       )
@@ -316,18 +329,29 @@ function headers(token: string, body: string | null, accept = 'application/json'
   }
 }
 
-/** Discovery of a cluster with many custom resources is a few MiB; an answer beyond this is not from an API server. */
-const MAX_ANSWER_BYTES = 64 * 2 ** 20
+/**
+ * Discovery, which is what GET asks for, is a few MiB in a cluster with many custom resources, and a review a few KiB.
+ * An answer beyond this is not from an API server.
+ */
+function maxBytesOf(method: string): number {
+  return method === 'GET' ? 64 * 2 ** 20 : 2 ** 20
+}
 
-function collect(stream: Readable, whole: (text: string) => void): void {
+function collect(stream: Readable, method: string, path: string, whole: (text: string) => void): void {
   const chunks: Buffer[] = []
+  const most = maxBytesOf(method)
   let bytes = 0
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length
-    if (bytes <= MAX_ANSWER_BYTES) chunks.push(chunk)
-    else stream.destroy(new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`))
+    if (bytes <= most) chunks.push(chunk)
+    else stream.destroy(tooLarge(path, most))
   })
   stream.once('end', () => whole(Buffer.concat(chunks).toString('utf8')))
+}
+
+function tooLarge(path: string, most: number): KubeProblem {
+  const message = `an answer larger than ${most} bytes`
+  return new KubeProblem({ kind: 'unexpected-answer', path, status: 200, message })
 }
 
 function answerOf(status: number, header: Record<string, unknown>, body: string): Answer {
@@ -337,36 +361,4 @@ function answerOf(status: number, header: Record<string, unknown>, body: string)
     retryAfter: Number(header['retry-after']) || 0,
     body,
   }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown }).code ?? '')
-}
-
-/** What an aborted operation rejects with is the signal's reason, or an error with the reason as its cause. */
-function isTimeout(error: unknown): boolean {
-  const { name, cause } = error as Error
-  return name === 'TimeoutError' || (cause as Error | undefined)?.name === 'TimeoutError'
-}
-
-function timedOut({ server }: ApiServer, { timeoutSeconds }: ConnectionOptions, cause: unknown): KubeProblem {
-  return new KubeProblem({ kind: 'server-timed-out', server, seconds: timeoutSeconds }, { cause })
-}
-
-function unreachable({ server }: ApiServer, cause: unknown): KubeProblem {
-  if (cause instanceof ProxyRefusal) {
-    return new KubeProblem(
-      { kind: 'proxy-refused', server, proxy: cause.proxy, status: cause.status },
-      { cause },
-    )
-  }
-  const { message, issuer, proxy } = cause as { message: string; issuer?: string; proxy?: string }
-  if (proxy) {
-    return new KubeProblem(
-      { kind: 'proxy-unreachable', server, proxy, code: codeOf(cause), message },
-      { cause },
-    )
-  }
-  const evidence = { kind: 'server-unreachable', server, code: codeOf(cause), message } as const
-  return new KubeProblem(issuer ? { ...evidence, issuer } : evidence, { cause })
 }

@@ -20,7 +20,8 @@ const API_VERSIONS = [EXEC_API_VERSION, 'client.authentication.k8s.io/v1']
  * @throws KubeProblem exec-not-a-credential
  */
 export function readExecCredential(stdout: string, command: string): ExecCredential {
-  const refuse = (problem: string) => new KubeProblem({ kind: 'exec-not-a-credential', command, problem })
+  const refuse = (problem: string, found: { apiVersion?: string } = {}) =>
+    new KubeProblem({ kind: 'exec-not-a-credential', command, problem, ...found })
   let printed: {
     kind?: unknown
     apiVersion?: unknown
@@ -34,10 +35,17 @@ export function readExecCredential(stdout: string, command: string): ExecCredent
   }
   if (printed?.kind !== 'ExecCredential') throw refuse('what it printed is not of kind ExecCredential')
   if (printed.apiVersion !== EXEC_API_VERSION) {
-    throw refuse(`its apiVersion is ${JSON.stringify(printed.apiVersion)}, not ${EXEC_API_VERSION}`)
+    const { apiVersion } = printed
+    const told = typeof apiVersion === 'string' ? apiVersion.slice(0, 80) : apiVersion
+    const found = typeof told === 'string' ? { apiVersion: told } : {}
+    throw refuse(`its apiVersion is ${JSON.stringify(told)?.slice(0, 82)}, not ${EXEC_API_VERSION}`, found)
   }
   const { token, expirationTimestamp } = printed.status ?? {}
   if (typeof token !== 'string' || token === '') throw refuse('it holds no token')
+  // It goes into a header, in which anything else would end the request with an error of its own.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw refuse('its token is none that a request can carry')
+  if (expirationTimestamp !== undefined && Number.isNaN(Date.parse(String(expirationTimestamp))))
+    throw refuse('its expirationTimestamp is no time')
   return typeof expirationTimestamp === 'string' ? { token, expirationTimestamp } : { token }
 }
 

@@ -1,7 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
+import {
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rmdir,
+  stat,
+} from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { removeFile, whenFree } from './busy.ts'
 import { KubeProblem } from './evidence.ts'
 import { contextsOf, type KubeconfigEntry, merge, type Undo, unmerge } from './kubeconfig.ts'
 import { withLock } from './lock.ts'
@@ -84,7 +96,7 @@ export async function undoKubeconfig(
       const text = await read(target)
       const after = text === null ? null : await unmerge(text, undo)
       if (after !== null) await replace(target, after)
-      else await rm(target, { force: true })
+      else await removeFile(target)
       await settled(after)
       if (text === null) return 'gone'
       return after === null ? 'removed' : 'kept'
@@ -98,13 +110,12 @@ export async function undoKubeconfig(
 async function read(target: string): Promise<string | null> {
   try {
     // A pipe would be read for ever, and a device replaced by a file.
-    if ((await stat(target)).isFile()) return await readFile(target, 'utf8')
+    if ((await stat(target)).isFile()) return await whenFree(() => readFile(target, 'utf8'))
     throw new KubeProblem({ kind: 'kubeconfig-unexpected', file: target, message: 'it is no regular file' })
   } catch (cause) {
     if (cause instanceof KubeProblem) throw cause
-    const { code = '', message } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT') return null
-    throw new KubeProblem({ kind: 'kubeconfig-unreadable', file: target, code, message }, { cause })
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw await unreadable(target, cause as NodeJS.ErrnoException)
   }
 }
 
@@ -120,11 +131,22 @@ async function resolveInside(file: string): Promise<string> {
     () => false,
   )
   if (!isLink) return target
-  const real = await realpath(target).catch(() => null)
+  const real = await realpath(target).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    // What is in the way is where the link leads.
+    throw await unreadable(target, error, resolve(folder, await readlink(target)))
+  })
   const inside = real !== null && isBelow(relative(folder, real))
-  if (!inside)
-    throw new KubeProblem({ kind: 'kubeconfig-symlink', file, target: real ?? 'a file that does not exist' })
+  if (!inside) throw new KubeProblem({ kind: 'kubeconfig-symlink', file, target: real })
   return real
+}
+
+/** @param wanted what could not be reached, where that is another file */
+async function unreadable(file: string, cause: NodeJS.ErrnoException, wanted = file): Promise<KubeProblem> {
+  const { code = '', message } = cause
+  const { obstacleTo } = await import('./obstacle.ts')
+  const found = await obstacleTo(wanted, code, 'reading')
+  return new KubeProblem({ kind: 'kubeconfig-unreadable', file, code, message, ...found }, { cause })
 }
 
 /** Of a relative path: on Windows the one to another drive is absolute. */
@@ -138,14 +160,17 @@ async function replace(target: string, text: string): Promise<void> {
   await removeLeftovers(dirname(target), prefix)
   try {
     await writeSynced(temporary, text)
-    await rename(temporary, target)
+    await whenFree(() => rename(temporary, target))
   } catch (error) {
-    await rm(temporary, { force: true })
+    await removeFile(temporary)
     throw error
   }
 }
 
-/** Writes a new file, for its owner alone, and waits until the disk has it. */
+/**
+ * Writes a new file, for its owner alone, and waits until the disk has it. On Windows, which has no modes, it is for those
+ * who may read its folder.
+ */
 export async function writeSynced(path: string, content: string | Buffer): Promise<void> {
   const handle = await open(path, 'wx', 0o600)
   try {
@@ -160,7 +185,7 @@ export async function writeSynced(path: string, content: string | Buffer): Promi
 async function removeLeftovers(folder: string, prefix: string): Promise<void> {
   const names = await readdir(folder)
   const leftovers = names.filter(name => name.startsWith(prefix) && TEMPORARY.test(name.slice(prefix.length)))
-  await Promise.all(leftovers.map(name => rm(join(folder, name), { force: true })))
+  await Promise.all(leftovers.map(name => removeFile(join(folder, name))))
 }
 
 /** The whole of what follows the prefix: `.config.` also begins the temporary files of `config.old`. */
@@ -173,6 +198,9 @@ async function told<T>(file: string, work: () => Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof KubeProblem) throw cause
     const { code = '', message } = cause as NodeJS.ErrnoException
-    throw new KubeProblem({ kind: 'kubeconfig-unwritable', file, code, message }, { cause })
+    // Here and not above: what a login that passes does not need.
+    const { obstacleTo } = await import('./obstacle.ts')
+    const found = await obstacleTo(file, code, 'writing')
+    throw new KubeProblem({ kind: 'kubeconfig-unwritable', file, code, message, ...found }, { cause })
   }
 }

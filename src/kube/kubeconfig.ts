@@ -79,9 +79,10 @@ export async function contextsOf(file: string, text: string | null): Promise<Con
  */
 export async function execArguments(file: string, text: string | null): Promise<string[][]> {
   const document = await parse(file, text)
-  return sectionOf(document, 'users').items.map(item =>
-    (item.toJS(document).user?.exec?.args ?? []).map(String),
-  )
+  return sectionOf(document, 'users').items.map(item => {
+    const args = item.toJS(document).user?.exec?.args
+    return Array.isArray(args) ? args.map(String) : []
+  })
 }
 
 /**
@@ -174,8 +175,14 @@ function unexpected(file: string, message: string): KubeProblem {
 
 /** That the document has a kubeconfig's shape as far as merging touches it; missing sections are made. */
 async function check(file: string, document: Document): Promise<void> {
-  const { isMap, isSeq, isScalar } = await import('yaml')
+  const { isCollection, isMap, isSeq, isScalar, visit } = await import('yaml')
   refuseUnreadable(file, document)
+  visit(document, {
+    // What is read as JSON has texts for keys (sigs.k8s.io/yaml, by which kubectl reads it).
+    Pair(_key, { key }) {
+      if (isCollection(key)) throw unexpected(file, 'a key in it is no text')
+    },
+  })
   // Of `---` alone, contents is a scalar without value.
   if (document.toJS() === null) document.contents = document.createNode({}) as never
   if (!isMap(document.contents)) throw unexpected(file, 'it is not a mapping')
@@ -212,6 +219,12 @@ function refuseUnreadable(file: string, document: Document): void {
 
 function sectionOf(document: Document, section: Section): YAMLSeq<YAMLMap> {
   return document.get(section) as YAMLSeq<YAMLMap>
+}
+
+/** Each line of a comment gets a `#` when it is printed, and what is a line of text to JavaScript is none to YAML. */
+function keepOnLine(node: { comment?: string | null; commentBefore?: string | null }): void {
+  for (const place of ['comment', 'commentBefore'] as const)
+    if (node[place]) node[place] = node[place].replace(/[\r\u2028\u2029]/g, ' ')
 }
 
 function find(document: Document, section: Section, name: string): YAMLMap | undefined {
@@ -276,7 +289,10 @@ function quoteForeign(scalar: Scalar): void {
     scalar.type = 'QUOTE_DOUBLE'
 }
 
-function print(file: string, document: Document): string {
+async function print(file: string, document: Document): Promise<string> {
+  const { visit } = await import('yaml')
+  for (const one of [document, document.contents]) if (one) keepOnLine(one)
+  visit(document, { Node: (_key, node) => keepOnLine(node) })
   try {
     // Without a directive of its own, the version that the file was read by is not written into it.
     return document.toString({ lineWidth: 0, directives: false })

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { link, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isBusy, removeFile } from './busy.ts'
 import { KubeProblem } from './evidence.ts'
 
 interface Holder {
@@ -36,13 +37,13 @@ export async function withLock<T>(file: string, timeoutSeconds: number, work: ()
     await writeFile(draft, JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
     await acquire(lock, draft, mine, Date.now() + timeoutSeconds * 1000)
   } finally {
-    await rm(draft, { force: true })
+    await removeFile(draft)
   }
   try {
     await removeAbandoned(lock)
     return await work()
   } finally {
-    await rm(lock, { force: true })
+    await removeFile(lock)
   }
 }
 
@@ -56,7 +57,7 @@ async function removeAbandoned(lock: string): Promise<void> {
   const prefix = `${basename(lock)}.${hostname()}.`
   for (const name of await readdir(dirname(lock))) {
     const [pid = ''] = name.startsWith(prefix) ? name.slice(prefix.length).split('.') : []
-    if (pid && !isAlive(Number(pid))) await rm(join(dirname(lock), name), { force: true })
+    if (pid && !isAlive(Number(pid))) await removeFile(join(dirname(lock), name))
   }
 }
 
@@ -75,7 +76,8 @@ async function linked(draft: string, lock: string): Promise<boolean> {
     await link(draft, lock)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    // A lock that was removed while somebody reads it is in the way on Windows until he has.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' || isBusy(error)) return false
     throw error
   }
 }
@@ -96,6 +98,7 @@ function isDead(holder: Holder | 'unknown'): holder is Holder {
 
 function isAlive(pid: number): boolean {
   try {
+    // Sends nothing, and asks on Windows, too.
     process.kill(pid, 0)
     return true
   } catch (error) {
@@ -111,11 +114,11 @@ async function takeOver(lock: string, dead: Holder, mine: Holder): Promise<boole
   const claim = `${draftOf(lock, mine)}.claim`
   await writeFile(claim, JSON.stringify(mine), { flag: 'wx', mode: 0o600 })
   const now = await holderOf(lock)
-  if (now === 'gone' || now === 'unknown' || now.nonce !== dead.nonce) {
-    await rm(claim, { force: true })
+  const stillDead = now !== 'gone' && now !== 'unknown' && now.nonce === dead.nonce
+  if (!stillDead || !(await replaced(claim, lock))) {
+    await removeFile(claim)
     return false
   }
-  await rename(claim, lock)
   await sleep(TAKE_OVER_MS)
   const holder = await holderOf(lock)
   return holder !== 'gone' && holder !== 'unknown' && holder.nonce === mine.nonce
@@ -123,14 +126,38 @@ async function takeOver(lock: string, dead: Holder, mine: Holder): Promise<boole
 
 const TAKE_OVER_MS = 200
 
+/** Not tried again where somebody reads it: that would come after another one's look, and take the lock from it. */
+async function replaced(claim: string, lock: string): Promise<boolean> {
+  try {
+    await rename(claim, lock)
+    return true
+  } catch (error) {
+    if (isBusy(error)) return false
+    throw error
+  }
+}
+
 async function locked(lock: string, holder: Holder | 'unknown' | 'gone'): Promise<KubeProblem> {
   const since = await stat(lock).then(
     ({ mtime }) => mtime.toISOString(),
     () => '',
   )
-  const who =
-    typeof holder === 'object'
-      ? `process ${holder.pid} on ${holder.host}`
-      : 'another program, such as kubectl'
-  return new KubeProblem({ kind: 'kubeconfig-locked', lock, holder: who, since })
+  if (typeof holder !== 'object') {
+    return new KubeProblem({
+      kind: 'kubeconfig-locked',
+      lock,
+      holder: 'another program, such as kubectl',
+      since,
+    })
+  }
+  const { pid, host } = holder
+  const elsewhere = host === hostname() ? {} : { host }
+  return new KubeProblem({
+    kind: 'kubeconfig-locked',
+    lock,
+    holder: `process ${pid} on ${host}`,
+    since,
+    pid,
+    ...elsewhere,
+  })
 }

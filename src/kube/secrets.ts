@@ -14,15 +14,18 @@ const SECRET_TEXTS: [string, RegExp][] = [
   ['a URL with a password', /\/\/[^\s/:@]*:[^\s/@]+@/],
 ]
 
-/** Secrets in running text, whole: what `redact` takes out. */
+/**
+ * Secrets in running text, whole: what `redact` takes out. No pattern starts anew within what another start has already
+ * looked through, or not for long: a program may print a megabyte without a blank.
+ */
 const SECRETS_IN_TEXT: [RegExp, string][] = [
   [/k8s-aws-v1\.[\w-]+/g, 'k8s-aws-v1.***'],
   [/(X-Amz-(?:Signature|Security-Token)=)[^&\s"']+/gi, '$1***'],
-  [/\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g, '***'],
+  [/\beyJ[\w-]{8,2000}\.eyJ[\w-]{8,}\.[\w-]*/g, '***'],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g, '***'],
   [/(\/\/[^\s/:@]*:)[^\s/@]+@/g, '$1***@'],
   [
-    /(\w*(?:secret|token|password|passwd|private_?key)\w*["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&]+)/gi,
+    /((?:secret|token|password|passwd|private_?key)\w{0,64}["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&]+)/gi,
     '$1***',
   ],
 ]

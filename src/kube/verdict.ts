@@ -1,16 +1,25 @@
+import type { Right } from './policy.ts'
 import { formatResolved } from './resolve.ts'
 import type { Identity, Review } from './reviews.ts'
 import type { RuleMistake } from './rules.ts'
 
 /** What the cluster says of us that is not what was asked for. */
 export type VerdictEvidence =
-  | { kind: 'rule-denied'; rule: string; reason: string }
-  | { kind: 'rule-allowed'; rule: string; reason: string }
+  /** @property denied outright, by an authorizer that has the last word */
+  | { kind: 'rule-denied'; rule: string; reason: string; denied: boolean; right: Right }
+  /** @property needed what `can` asks for, and is allowed for the same reason */
+  | { kind: 'rule-allowed'; rule: string; reason: string; needed: Needed[] }
   | { kind: 'rule-unproven'; rule: string; message: string }
   | { kind: 'rule-mistaken'; rule: string; problem: string }
   | { kind: 'username-differs'; expected: string; found: string }
   | { kind: 'groups-differ'; expected: string[]; found: string[] }
   | { kind: 'identity-unknown'; expected: string }
+
+/** A right that is to stay. */
+export interface Needed {
+  rule: string
+  right: Right
+}
 
 /** One rule, what it shall be and what it is. */
 export interface Probe {
@@ -38,15 +47,28 @@ export function probe({ rule, verdict }: Review, expected: Probe['expected']): P
   }
 }
 
-/** Evidence of every probe that did not pass. */
-export function failedProbes(probes: Probe[]): VerdictEvidence[] {
-  return probes
-    .filter(({ passed }) => !passed)
-    .map(({ asked: rule, answer, reason }) => {
-      if (answer === 'yes') return { kind: 'rule-allowed', rule, reason }
-      if (answer === 'no') return { kind: 'rule-denied', rule, reason }
-      return { kind: 'rule-unproven', rule, message: reason }
-    })
+/**
+ * Evidence of every probe that did not pass.
+ *
+ * @param reviews what the probes were made of, in their order
+ */
+export function failedProbes(probes: readonly Probe[], reviews: readonly Review[]): VerdictEvidence[] {
+  return probes.flatMap(({ asked: rule, passed, reason }, index): VerdictEvidence[] => {
+    const review = reviews[index]
+    if (passed || !review) return []
+    const { rule: right, verdict } = review
+    if (verdict.answer === 'unproven') return [{ kind: 'rule-unproven', rule, message: reason }]
+    if (verdict.answer === 'no') return [{ kind: 'rule-denied', rule, reason, denied: verdict.denied, right }]
+    return [{ kind: 'rule-allowed', rule, reason, needed: neededBeside(reason, probes, reviews) }]
+  })
+}
+
+function neededBeside(reason: string, probes: readonly Probe[], reviews: readonly Review[]): Needed[] {
+  return probes.flatMap((probe, index) => {
+    const right = reviews[index]?.rule
+    const isNeeded = probe.expected === 'yes' && probe.passed && probe.reason === reason
+    return isNeeded && right ? [{ rule: probe.asked, right }] : []
+  })
 }
 
 /** Evidence of every rule that the cluster's discovery cannot make sense of. */

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { BadInput } from '../src/bad-input.ts'
 import { readInputs } from '../src/inputs.ts'
@@ -33,7 +34,7 @@ test('with a cluster alone, all else has the default of the design', () => {
     alias: undefined,
     userAlias: undefined,
     namespace: undefined,
-    kubeconfig: '/runner/temp/eks-login/kubeconfig',
+    kubeconfig: join('/runner/temp', 'eks-login', 'kubeconfig'),
     roleArn: undefined,
     assumeRoleArn: undefined,
     credentialSource: 'role',
@@ -97,7 +98,7 @@ test('every input is read as given', () => {
     alias: 'my cluster',
     userAlias: 'me',
     namespace: 'web',
-    kubeconfig: '/etc/kube config',
+    kubeconfig: resolve('/etc/kube config'),
     roleArn: inputs['role-arn'],
     assumeRoleArn: inputs['assume-role-arn'],
     credentialSource: 'instance-role',
@@ -150,10 +151,10 @@ test('a region of the environment that is none matters only to a cluster given b
 })
 
 test.each([
-  ['an absolute path', '/a/b', {}, '/a/b'],
-  ['a relative path, from the workspace', 'a/../kube', { GITHUB_WORKSPACE: '/work' }, '/work/kube'],
-  ['the home directory', '~/.kube/config', {}, `${homedir()}/.kube/config`],
-  ['a tilde in the middle', '/a/~/b', {}, '/a/~/b'],
+  ['an absolute path', '/a/b', {}, resolve('/a/b')],
+  ['a relative path, from the workspace', 'a/../kube', { GITHUB_WORKSPACE: '/work' }, resolve('/work/kube')],
+  ['the home directory', '~/.kube/config', {}, join(homedir(), '.kube', 'config')],
+  ['a tilde in the middle', '/a/~/b', {}, resolve('/a/~/b')],
 ])('kubeconfig may be %s', (_form, kubeconfig, env, expected) => {
   expect(read({ kubeconfig }, env as Record<string, string>).kubeconfig).toBe(expected)
 })
@@ -178,7 +179,7 @@ describe('a wrong input is named, with what was wrong and what is accepted', () 
     ['namespace', 'Web', /"Web"/, /lower-case/],
     ['namespace', 'a.b', /"a.b"/, /lower-case/],
     ['namespace', 'x'.repeat(64), /x{64}/, /at most 63/],
-    ['kubeconfig', '/a:/b', /not one path/, /one file/],
+    ['kubeconfig', ['/a', '/b'].join(delimiter), /not one path/, /one file/],
     ['kubeconfig', '/a/', /folder/, /one file/],
     ['kubeconfig', '/a\n/b', /not one path/, /one file/],
     ['role-arn', 'demo', /no role's ARN/, /role\/NAME/],
@@ -294,9 +295,11 @@ test('whatever the inputs hold, they are read or refused in words', () => {
     'http://p',
     'a:b',
   )
+  // fast-check's own 'binary' takes a second to be made.
+  const character = fc.integer({ min: 0, max: 0x10ffff }).map(code => String.fromCodePoint(code))
   const value = fc.oneof(
     plausible,
-    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.string({ unit: character, maxLength: 40 }),
     fc.string({ unit: 'grapheme' }),
   )
   const inputs = fc.dictionary(fc.constantFrom(...names, ...more), value, { noNullPrototype: true })

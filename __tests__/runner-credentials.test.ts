@@ -1,3 +1,5 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { listen } from '../lab/aws/server.ts'
 import { readInputs } from '../src/inputs.ts'
 import type { Run } from '../src/run.ts'
 import { runnerCredentials } from '../src/runner-credentials.ts'
@@ -6,12 +8,12 @@ const KEYS = { AWS_ACCESS_KEY_ID: 'ASIAX', AWS_SECRET_ACCESS_KEY: 'secret', AWS_
 const inputs = readInputs({ 'INPUT_CLUSTER-NAME': 'demo', INPUT_REGION: 'us-east-1', RUNNER_TEMP: '/temp' })
 
 /** A run that notes what is masked, and how often credentials are sought. */
-function start(env: Record<string, string>) {
+function start(env: Record<string, string>, timeoutSeconds = 5) {
   const masked: string[] = []
   const sought: string[] = []
   const run: Run = {
     env: { AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nowhere', ...env },
-    timeoutSeconds: 5,
+    timeoutSeconds,
     signal: new AbortController().signal,
     time: (name, work) => {
       sought.push(name)
@@ -45,4 +47,23 @@ test('a failure meets everybody who waits, and nothing is masked', async () => {
   const waiting = [credentials.in('us-east-1'), credentials.in('us-east-1')]
   for (const one of waiting) await expect(one).rejects.toThrow('no-credentials')
   expect(masked).toEqual([])
+})
+
+test('a search that does not end is told by what it waits for', async () => {
+  const asked: ServerResponse[] = []
+  const silent = createServer((_request, response) => void asked.push(response))
+  const { port, stop } = await listen(silent)
+  const url = `http://me:hunter2@127.0.0.1:${port}/`
+  const { credentials } = start({ AWS_CONTAINER_CREDENTIALS_FULL_URI: url }, 0.5)
+  await expect(credentials.in('us-east-1')).rejects.toMatchObject({
+    evidence: {
+      kind: 'credentials-timed-out',
+      source: `container credentials (http://127.0.0.1:${port}/)`,
+      seconds: 0.5,
+    },
+  })
+  // The search goes on, and nobody waits for it: it is let end.
+  for (const one of asked)
+    one.end('{"AccessKeyId":"A","SecretAccessKey":"S","Token":"T","Expiration":"2030-01-02T03:04:05Z"}')
+  await stop()
 })

@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { installSigner, lastingNode, loadSigner, type Signer, sweepSigners } from '../src/signer.ts'
+import { OWNERS_FOLDER, posixOnly, withLinks } from './systems.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -35,7 +36,7 @@ describe('the runtime that an exec block names', () => {
 
   async function lead(externals: string) {
     await rm(join(folder, 'externals'), { force: true })
-    await symlink(join(folder, externals), join(folder, 'externals'))
+    await symlink(join(folder, externals), join(folder, 'externals'), 'junction')
   }
 
   test('is reached by the runner\u2019s own link, which outlives an update', async () => {
@@ -108,7 +109,7 @@ test('the signer is found beside the entry that runs, and named by its digest be
     expect(await loadSigner('/work/kubeconfig')).toEqual({
       command: lastingNode(process.execPath),
       folder: '/work/kubeconfig.token-abcdef012345',
-      script: '/work/kubeconfig.token-abcdef012345/index.js',
+      script: join('/work/kubeconfig.token-abcdef012345', 'index.js'),
       bundle: path,
     })
   } finally {
@@ -121,7 +122,7 @@ describe('installing', () => {
   async function expectInstalled({ folder: path }: Signer, ...others: string[]) {
     expect(await contentsOf(path)).toEqual(FILES)
     expect((await lstat(path)).isDirectory()).toBe(true)
-    expect(await modeOf(path)).toBe('700')
+    expect(await modeOf(path)).toBe(OWNERS_FOLDER)
     expect((await readdir(folder)).sort()).toEqual(['config.token-abcdef012345', 'dist', ...others].sort())
   }
 
@@ -140,10 +141,24 @@ describe('installing', () => {
     await expectInstalled(made)
   })
 
+  const replaces = async (tamper: (path: string) => Promise<unknown>) => {
+    const made = await signer()
+    await installSigner(made)
+    await tamper(made.folder)
+    await installSigner(made)
+    await expectInstalled(made)
+  }
+
   test.each<[string, (path: string) => Promise<unknown>]>([
     ['with a file changed', path => writeFile(join(path, 'index.js'), 'steal()')],
     ['with a file too many', path => writeFile(join(path, '2.index.js'), 'steal()')],
     ['with a file too few', path => rm(join(path, '1.index.js'))],
+    ['with a folder in it', path => mkdir(join(path, 'node_modules'))],
+  ])('replaces a folder %s', async (_what, tamper) => {
+    await replaces(tamper)
+  })
+
+  posixOnly.each<[string, (path: string) => Promise<unknown>]>([
     [
       'with a pipe for a file',
       async path => {
@@ -151,14 +166,9 @@ describe('installing', () => {
         execFileSync('mkfifo', [join(path, 'index.js')], { env: { PATH: process.env.PATH } })
       },
     ],
-    ['with a folder in it', path => mkdir(join(path, 'node_modules'))],
     ['that all may write to', path => chmod(path, 0o777)],
   ])('replaces a folder %s', async (_what, tamper) => {
-    const made = await signer()
-    await installSigner(made)
-    await tamper(made.folder)
-    await installSigner(made)
-    await expectInstalled(made)
+    await replaces(tamper)
   })
 
   test('replaces a file of that name', async () => {
@@ -176,7 +186,7 @@ describe('installing', () => {
     const theirs = join(folder, 'theirs')
     await mkdir(theirs)
     for (const [name, content] of Object.entries(files)) await writeFile(join(theirs, name), content)
-    await symlink(theirs, made.folder)
+    await symlink(theirs, made.folder, 'junction')
     await installSigner(made)
     await expectInstalled(made, 'theirs')
     expect(await contentsOf(theirs)).toEqual(files)
@@ -184,21 +194,24 @@ describe('installing', () => {
 
   test('replaces a link to nowhere', async () => {
     const made = await signer()
-    await symlink(join(folder, 'nowhere'), made.folder)
+    await symlink(join(folder, 'nowhere'), made.folder, 'junction')
     await installSigner(made)
     await expectInstalled(made)
   })
 
-  test('replaces a file that is a link to one of the same content, and leaves that as it was', async () => {
-    const made = await signer()
-    await installSigner(made)
-    await rename(made.script, join(folder, 'theirs.js'))
-    await symlink(join(folder, 'theirs.js'), made.script)
-    await installSigner(made)
-    await expectInstalled(made, 'theirs.js')
-    expect((await lstat(made.script)).isFile()).toBe(true)
-    expect(await readFile(join(folder, 'theirs.js'), 'utf8')).toBe(FILES['index.js'])
-  })
+  withLinks(
+    'replaces a file that is a link to one of the same content, and leaves that as it was',
+    async () => {
+      const made = await signer()
+      await installSigner(made)
+      await rename(made.script, join(folder, 'theirs.js'))
+      await symlink(join(folder, 'theirs.js'), made.script)
+      await installSigner(made)
+      await expectInstalled(made, 'theirs.js')
+      expect((await lstat(made.script)).isFile()).toBe(true)
+      expect(await readFile(join(folder, 'theirs.js'), 'utf8')).toBe(FILES['index.js'])
+    },
+  )
 
   test('that fails leaves what was there, and nothing beside it', async () => {
     const made = await signer()
@@ -236,7 +249,7 @@ describe('sweeping', () => {
 
   test('takes a link of such a name, and leaves what it leads to', async () => {
     const made = await signer()
-    await symlink(made.bundle, made.folder)
+    await symlink(made.bundle, made.folder, 'junction')
     await sweepSigners(kubeconfig(), null)
     expect(await readdir(folder)).toEqual(['dist'])
     expect(await contentsOf(made.bundle)).toEqual(FILES)
@@ -249,6 +262,14 @@ describe('sweeping', () => {
       await mkdir(join(folder, `config.token-${name}`))
     await sweepSigners(kubeconfig(), naming('get-token', made.script))
     expect((await readdir(folder)).sort()).toEqual([basename(made.folder), 'dist'])
+    expect(await contentsOf(made.folder)).toEqual(FILES)
+  })
+
+  test('keeps what is named by another path to the folder, as a step names it that came through a link', async () => {
+    const made = await signer()
+    await installSigner(made)
+    await symlink(folder, join(folder, 'link'), 'junction')
+    await sweepSigners(kubeconfig(), naming(join(folder, 'link', basename(made.folder), 'index.js')))
     expect(await contentsOf(made.folder)).toEqual(FILES)
   })
 
@@ -281,8 +302,8 @@ describe('sweeping', () => {
   test('names a folder as YAML may write it', async () => {
     const made = await signer()
     await installSigner(made)
-    const escaped = made.script.replace('config', '\\u0063onfig')
-    await sweepSigners(kubeconfig(), `users: [{name: a, user: {exec: {args: ["${escaped}"]}}}]`)
+    const escaped = JSON.stringify(made.script).replace('config', '\\u0063onfig')
+    await sweepSigners(kubeconfig(), `users: [{name: a, user: {exec: {args: [${escaped}]}}}]`)
     expect(await contentsOf(made.folder)).toEqual(FILES)
   })
 })

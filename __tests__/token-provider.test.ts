@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { readInputs } from '../src/inputs.ts'
 import { KubeProblem } from '../src/kube/evidence.ts'
 import type { Run } from '../src/run.ts'
 import { tokenProvider } from '../src/token-provider.ts'
+import { putProgram } from './systems.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -22,7 +23,7 @@ const inputs = (more: Record<string, string> = {}) =>
   })
 
 const run = (): Run => ({
-  env: { PATH: `${folder}:/usr/bin:/bin` },
+  env: { PATH: [folder, '/usr/bin', '/bin'].join(delimiter) },
   timeoutSeconds: 30,
   signal: new AbortController().signal,
   time: (_name, work) => work,
@@ -41,8 +42,14 @@ async function fakeAws(token: string): Promise<string> {
     apiVersion: 'client.authentication.k8s.io/v1beta1',
     status: { token },
   })
-  const script = `#!/bin/sh\necho begin >> ${notes}\nsleep 0.05\necho end >> ${notes}\necho '${printed}'\n`
-  await writeFile(join(folder, 'aws'), script, { mode: 0o755 })
+  const source = `
+    import { appendFileSync } from 'node:fs'
+    const note = what => appendFileSync(${JSON.stringify(notes)}, what + '\\n')
+    note('begin')
+    await new Promise(resolve => setTimeout(resolve, 200))
+    note('end')
+    console.log(${JSON.stringify(printed)})`
+  await putProgram(folder, 'aws', source)
   return notes
 }
 

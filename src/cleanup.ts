@@ -1,4 +1,3 @@
-import { stepFailures } from './diagnosis/diagnose.ts'
 import { undoKubeconfig } from './kube/file.ts'
 import { keptUndo, say, warn } from './report/job.ts'
 import { failureTitle } from './report/log.ts'
@@ -17,6 +16,7 @@ if (undo) {
   await undoKubeconfig(undo, 30, left => sweepSigners(undo.file, left)).then(
     left => say(words[left]),
     async error => {
+      const { stepFailures } = await import('./diagnosis/diagnose.ts')
       for (const failure of stepFailures(error)) await warn(failureTitle(failure))
     },
   )

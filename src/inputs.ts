@@ -3,7 +3,16 @@ import { delimiter, join, resolve } from 'node:path'
 import { type ClusterReference, isRegion, isRoleArn, parseClusterReference } from './aws/arn.ts'
 import { CREDENTIAL_SOURCES, type CredentialSource } from './aws/credential-source.ts'
 import { BadInput, type Mistake } from './bad-input.ts'
+import { concealed } from './concealed.ts'
 import { formatRule, isNamespace, parseRules, RULE_FORM, type Rule } from './kube/rules.ts'
+import {
+  type KubectlRequest,
+  type KubectlVersion,
+  OFFICIAL_HOST,
+  parseChecksum,
+  parseHost,
+  parseKubectlVersion,
+} from './kubectl/request.ts'
 
 /** What the workflow asks for, checked. */
 export interface Inputs {
@@ -24,6 +33,8 @@ export interface Inputs {
   expectUsername: string | undefined
   /** undefined: any groups will do. */
   expectGroups: string[] | undefined
+  /** undefined: none is installed. */
+  kubectl: KubectlRequest | undefined
   proxyUrl: string | undefined
   timeoutSeconds: number
   cleanup: boolean
@@ -68,6 +79,7 @@ export function readInputs(env: Env): Inputs {
     cannot,
     expectUsername: reader.text('expect-username'),
     expectGroups: reader.list('expect-groups'),
+    kubectl: reader.kubectl(),
     proxyUrl: reader.proxyUrl(),
     timeoutSeconds: reader.seconds('timeout', 30),
     cleanup: reader.flag('cleanup', true),
@@ -209,11 +221,67 @@ class Reader {
     const url = URL.parse(text)
     const accepted = 'http://HOST:PORT or https://HOST:PORT'
     if (!url?.hostname || !['http:', 'https:'].includes(url.protocol)) {
-      this.#wrong(name, `"${text.replace(/[^/]*@/, '***@')}" is no URL of an HTTP proxy`, accepted)
-    } else if (url.username || url.password) {
+      this.#wrong(name, `"${concealed(text)}" is no URL of an HTTP proxy`, accepted)
+    } else if (text.includes('@')) {
       this.#wrong(name, 'it holds a user or password, which would be a secret in the kubeconfig', accepted)
     }
     return text
+  }
+
+  kubectl(): KubectlRequest | undefined {
+    const version = this.#kubectlVersion()
+    const checksum = this.#kubectlChecksum(version)
+    const host = this.#kubectlHost()
+    if (!version) return undefined
+    for (const folder of ['RUNNER_TOOL_CACHE', 'RUNNER_TEMP'].filter(name => !this.#env[name])) {
+      this.#wrong(
+        'kubectl-version',
+        `${folder} is not set, and a download needs it`,
+        'on a runner that sets it',
+      )
+    }
+    return { version: version.kind === 'exact' && checksum ? { ...version, checksum } : version, host }
+  }
+
+  #kubectlVersion(): KubectlVersion | undefined {
+    const name = 'kubectl-version'
+    const text = this.text(name)
+    const version = text === undefined ? undefined : parseKubectlVersion(text)
+    if (version?.kind !== 'mistake') return version
+    this.#wrong(name, version.problem, 'a version like 1.37.2, a minor version like 1.37, or cluster')
+    return undefined
+  }
+
+  /** It is of one file, and only an exact version names one. */
+  #kubectlChecksum(version: KubectlVersion | undefined): string | undefined {
+    const name = 'kubectl-checksum'
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    const checksum = parseChecksum(text)
+    if (!checksum) this.#wrong(name, `"${text}" is no sha256`, '64 hexadecimal digits')
+    // One that is wrongly written is told already.
+    const exact = version ? version.kind === 'exact' : this.text('kubectl-version')
+    if (!exact)
+      this.#wrong(
+        name,
+        'kubectl-version names no one file that it could be of',
+        'with an exact kubectl-version, like 1.37.2',
+      )
+    return checksum ?? undefined
+  }
+
+  #kubectlHost(): string {
+    const name = 'kubectl-mirror'
+    const text = this.text(name)
+    if (text === undefined) return OFFICIAL_HOST
+    const parsed = parseHost(text, this.text('kubectl-checksum') !== undefined)
+    if ('host' in parsed) return parsed.host
+    this.#wrong(
+      name,
+      parsed.problem,
+      'https://HOST[:PORT][/PATH]; http:// of this machine, or with kubectl-checksum',
+    )
+    return OFFICIAL_HOST
   }
 
   /** Rules given once allowed and once not contradict each other. */

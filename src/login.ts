@@ -1,5 +1,4 @@
 import { locate } from './aws/target.ts'
-import { stepFailures } from './diagnosis/diagnose.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { mask, publish } from './report/job.ts'
 import { failed, Stopwatch, succeeded } from './report/report.ts'
@@ -12,6 +11,7 @@ import { tokenProvider } from './token-provider.ts'
 
 const watch = new Stopwatch()
 const stop = new AbortController()
+// A runner that cancels sends the first; on Windows it presses Ctrl+C, which Node tells as that one.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Cancelled(signal)))
 
@@ -21,6 +21,7 @@ try {
   summary = inputs.summary
   await login(inputs)
 } catch (error) {
+  const { stepFailures } = await import('./diagnosis/diagnose.ts')
   await publish(failed([], stepFailures(error), watch), null, { summary })
 } finally {
   // Ends whatever a failure left under way, and waits for none of it.
@@ -38,15 +39,24 @@ async function login(inputs: Inputs): Promise<void> {
     const early = provider.credential(target, () => credentials.in(target.region))
     return { target, credentials, provider, early }
   })
+  const installing =
+    inputs.kubectl && (await import('./kubectl.ts')).startKubectl(inputs.kubectl, targets.length, run)
   const { proveAll } = await import('./proof.ts')
   const proven = await proveAll(starts, inputs, run)
-  const { failures, reports } = proven
+  const { reports } = proven
+  const tool = (await installing?.(reports)) ?? { kubectl: null, failures: [], warnings: [] }
+  const failures = [...proven.failures, ...tool.failures]
   if (failures.length > 0) return publish(failed(reports, failures, watch), null, inputs)
 
   stop.signal.throwIfAborted()
   const { writeLogin } = await import('./kubeconfig-file.ts')
   const { text, warnings } = await watch.time('write kubeconfig', writeLogin(inputs, proven, provider))
-  return publish(succeeded(reports, inputs.kubeconfig, warnings, watch), text, inputs)
+  const written = {
+    kubeconfig: inputs.kubeconfig,
+    kubectl: tool.kubectl,
+    warnings: [...warnings, ...tool.warnings],
+  }
+  return publish(succeeded(reports, written, watch), text, inputs)
 }
 
 function runOf({ timeoutSeconds }: Inputs): Run {

@@ -1,12 +1,12 @@
 import { type Cluster, describeCluster } from './aws/cluster.ts'
 import type { Credentials } from './aws/credentials.ts'
-import { assumeRole, whoSigns } from './aws/sts.ts'
+import { AwsProblem } from './aws/evidence.ts'
+import { assumeRole } from './aws/sts.ts'
 import type { Target } from './aws/target.ts'
 import { accessKeyOf, checkAccessKey } from './aws/token.ts'
-import { diagnose, failureOf, stepFailures } from './diagnosis/diagnose.ts'
-import type { About, Failure } from './diagnosis/failure.ts'
+import type { About, Evidence, Failure } from './diagnosis/failure.ts'
+import type { Scene } from './diagnosis/investigate.ts'
 import type { Inputs } from './inputs.ts'
-import { ApiProblem } from './kube/answers.ts'
 import { type Connection, openConnection } from './kube/client.ts'
 import { KubeProblem } from './kube/evidence.ts'
 import type { ExecConfig } from './kube/exec.ts'
@@ -14,7 +14,7 @@ import type { ExecCredential } from './kube/exec-credential.ts'
 import { checkKubeconfig, type Found } from './kube/file.ts'
 import { type KubeconfigEntry, merge, uniqueContexts } from './kube/kubeconfig.ts'
 import { resolveRules } from './kube/resolve.ts'
-import { type Identity, reviewRules, whoAmI } from './kube/reviews.ts'
+import { type Identity, type Review, reviewRules, whoAmI } from './kube/reviews.ts'
 import type { RuleMistake } from './kube/rules.ts'
 import { scanKubeconfig } from './kube/secrets.ts'
 import { differingIdentity, failedProbes, mistakenRules, type Probe, probe } from './kube/verdict.ts'
@@ -56,7 +56,10 @@ export interface Proven {
 export async function proveAll(starts: Start[], inputs: Inputs, run: Run): Promise<Proven> {
   const checking = checkKubeconfig(inputs.kubeconfig).then(
     found => ({ failures: [], found }),
-    error => ({ failures: stepFailures(error), found: { file: true, folder: true } }),
+    async error => {
+      const { stepFailures } = await import('./diagnosis/diagnose.ts')
+      return { failures: stepFailures(error), found: { file: true, folder: true } }
+    },
   )
   const proofs = await Promise.all(starts.map((start, index) => prove(start, inputs, run, index === 0)))
   const entries = uniqueContexts(proofs.flatMap(({ entry }) => entry ?? []))
@@ -73,22 +76,68 @@ export async function proveAll(starts: Start[], inputs: Inputs, run: Run): Promi
   }
 }
 
-/** One cluster, from its name to the proof of what the role may do there. Never rejects. */
+/**
+ * One cluster, from its name to the proof of what the role may do there. What goes wrong is explained by a chunk of its
+ * own, which a login that passes does not load. Never rejects.
+ */
 async function prove(start: Start, inputs: Inputs, run: Run, first: boolean): Promise<Proof> {
   const { name: cluster, region, arn } = start.target
-  const about: About = { cluster, region, ...(arn ? { arn } : {}) }
+  const { roleArn, assumeRoleArn, expectUsername, expectGroups } = inputs
+  const asked = given({ arn, tokenRole: roleArn, assumeRoleArn, expectUsername, expectGroups })
+  const about: About = { cluster, region, ...asked }
+  const credentials = () => start.credentials.in(region)
+  const describer = once(async () => describerOf(start.target, await credentials(), inputs, run))
+  const scene: Scene = { run, credentials, describer }
   try {
-    const obtained = await obtain(start, inputs, run, first)
+    const obtained = await obtain(start, describer, inputs, run, first)
+    const { outpostId: id, name } = obtained.cluster
+    about.arn = obtained.cluster.arn
     about.authenticationMode = obtained.cluster.authenticationMode
-    const asked = await ask(obtained, inputs, run).catch(async error => {
-      if (isUnauthorized(error))
-        Object.assign(about, await roleBehind(obtained.credentials, start.target, inputs, run))
-      throw error
-    })
-    return judge(obtained, asked, inputs, about)
+    scene.cluster = {
+      named: id ? { id } : { name },
+      connect: run => connect(obtained.cluster, inputs, run),
+    }
+    if (obtained.cluster.access) about.access = obtained.cluster.access
+    about.clockSkewSeconds = obtained.cluster.clockSkewSeconds
+    const { evidence, known, ...proof } = judge(obtained, await ask(obtained, inputs, run), inputs)
+    if (evidence.length === 0) return { ...proof, failures: [] }
+    const { lookInto } = await import('./diagnosis/investigate.ts')
+    return { ...proof, failures: await lookInto(evidence, { ...about, ...known }, scene) }
   } catch (error) {
-    return { failures: [failureOf(error, about)] }
+    const { failuresOf } = await import('./diagnosis/investigate.ts')
+    const errors = [error, ...(await besides(error, start))]
+    const failures = await Promise.all(errors.map(one => failuresOf(one, about, scene)))
+    return { failures: failures.flat() }
   }
+}
+
+/** Does it the first time that somebody wants it, and no more. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let begun: Promise<T> | undefined
+  return () => {
+    begun ??= work()
+    return begun
+  }
+}
+
+/** Without what is undefined. */
+function given<Given extends object>(all: Given): { [Key in keyof Given]?: NonNullable<Given[Key]> } {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as never
+}
+
+/**
+ * What is wrong with the exec block, too, whatever else went wrong, so that nobody has to run the job once more to learn
+ * it. Without credentials its command fails for want of them, and only that it is missing or too old is news; that it
+ * was slow is none beside anything, as what made the rest fail may have held it up.
+ */
+async function besides(error: unknown, { early, credentials, target }: Start): Promise<unknown[]> {
+  const [made, found] = await Promise.allSettled([early, credentials.in(target.region)])
+  if (made.status === 'fulfilled' || made.reason === error) return []
+  if (!(made.reason instanceof AwsProblem || made.reason instanceof KubeProblem)) return []
+  const { kind } = made.reason.evidence
+  if (kind === 'exec-timed-out') return []
+  const isNews = found.status === 'fulfilled' || kind === 'exec-not-found' || kind === 'exec-not-a-credential'
+  return isNews ? [made.reason] : []
 }
 
 /* The AWS half: credentials, cluster, token. */
@@ -101,11 +150,17 @@ interface Obtained {
   connection: Connection
 }
 
-async function obtain(start: Start, inputs: Inputs, run: Run, first: boolean): Promise<Obtained> {
+async function obtain(
+  start: Start,
+  describer: () => Promise<Credentials>,
+  inputs: Inputs,
+  run: Run,
+  first: boolean,
+): Promise<Obtained> {
   const { target, provider, early } = start
   const own = () => start.credentials.in(target.region)
   const credentials = await own()
-  const describing = describe(target, credentials, inputs, run)
+  const describing = describer().then(own => describeCluster(target, own, run))
   const cluster = await run.time('describe cluster', describing, target.name)
   const entry = entryOf(start, cluster, inputs)
   const connection = connect(cluster, inputs, run)
@@ -120,17 +175,18 @@ async function obtain(start: Start, inputs: Inputs, run: Run, first: boolean): P
   return { credentials, cluster, entry, credential, connection }
 }
 
-async function describe(
+/** Whose credentials may describe the cluster. */
+async function describerOf(
   target: Target,
   own: Credentials,
   { assumeRoleArn }: Inputs,
   run: Run,
-): Promise<Cluster> {
-  if (!assumeRoleArn) return describeCluster(target, own, run)
+): Promise<Credentials> {
+  if (!assumeRoleArn) return own
   const session = `eks-login-${run.env.GITHUB_RUN_ID ?? process.pid}`
   const credentials = await assumeRole(assumeRoleArn, own, target.region, session, run)
   await run.mask([credentials.identity.secretAccessKey, credentials.identity.sessionToken])
-  return describeCluster(target, credentials, run)
+  return credentials
 }
 
 function entryOf({ target, provider }: Start, cluster: Cluster, inputs: Inputs): KubeconfigEntry {
@@ -175,6 +231,8 @@ function accessKey({ token }: ExecCredential, { command }: ExecConfig): string {
 interface Asked {
   who: Identity | null
   probes: Probe[]
+  /** What the probes were made of, in their order. */
+  reviews: Review[]
   mistakes: RuleMistake[]
 }
 
@@ -190,40 +248,37 @@ async function ask({ connection, credential, entry }: Obtained, inputs: Inputs, 
     const reviews = await time('access reviews', reviewRules(api, resolved))
     const wanted = new Set(inputs.can)
     const probes = reviews.map(review => probe(review, wanted.has(review.rule.rule) ? 'yes' : 'no'))
-    return { who, probes, mistakes }
+    return { who, probes, reviews, mistakes }
   } finally {
     api.close()
   }
 }
 
-function isUnauthorized(error: unknown): boolean {
-  return error instanceof ApiProblem && error.evidence.kind === 'unauthorized'
-}
-
-/** The role that the cluster refused; asked of AWS only after it did. */
-async function roleBehind(credentials: Credentials, { region }: Target, { roleArn }: Inputs, run: Run) {
-  if (roleArn) return { roleArn }
-  // An unknown role leaves a blank in the cure; the refusal is the failure to tell.
-  return whoSigns(credentials, region, run).then(
-    roleArn => ({ roleArn }),
-    () => ({}),
-  )
-}
-
 /* What was found, held against what was asked for. */
 
-function judge(obtained: Obtained, { who, probes, mistakes }: Asked, inputs: Inputs, about: About): Proof {
+interface Judged {
+  report: ClusterReport
+  entry: KubeconfigEntry
+  /** Of all that is not as it was asked for. */
+  evidence: Evidence[]
+  /** What the cluster said of us. */
+  known: Pick<About, 'username' | 'groups' | 'roleArn' | 'sessionName'>
+}
+
+function judge(obtained: Obtained, { who, probes, reviews, mistakes }: Asked, inputs: Inputs): Judged {
   const { cluster, entry, credentials, credential } = obtained
   const roleArn = who?.extra.canonicalArn?.[0] ?? null
-  const known: About = {
-    ...about,
-    ...(who ? { username: who.username } : {}),
-    ...(roleArn ? { roleArn } : {}),
-  }
+  const sessionName = who?.extra.sessionName?.[0]
+  const known = given({
+    username: who?.username,
+    groups: who?.groups,
+    roleArn: roleArn ?? undefined,
+    sessionName,
+  })
   const evidence = [
     ...mistakenRules(mistakes),
     ...differingIdentity(who, { username: inputs.expectUsername, groups: inputs.expectGroups }),
-    ...failedProbes(probes),
+    ...failedProbes(probes, reviews),
   ]
   const report: ClusterReport = {
     name: cluster.name,
@@ -241,5 +296,5 @@ function judge(obtained: Obtained, { who, probes, mistakes }: Asked, inputs: Inp
     tokenExpires: credential.expirationTimestamp ?? null,
     probes,
   }
-  return { report, entry, failures: evidence.map(found => diagnose(found, known)) }
+  return { report, entry, evidence, known }
 }

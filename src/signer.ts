@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Dirent, realpathSync, type Stats } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { whenFree } from './kube/busy.ts'
 import { writeSynced } from './kube/file.ts'
 import { execArguments } from './kube/kubeconfig.ts'
 
@@ -47,17 +48,21 @@ export async function installSigner({ folder, bundle }: Signer): Promise<void> {
       await writeSynced(join(draft, name), await readFile(join(bundle, name)))
     const replaced = draftOf(folder)
     // Mostly there is nothing of that name.
-    await rename(folder, replaced).catch(() => {})
-    await rename(draft, folder)
-    await rm(replaced, { recursive: true, force: true })
+    await whenFree(() => rename(folder, replaced)).catch(() => {})
+    await whenFree(() => rename(draft, folder))
+    await remove(replaced)
   } catch (error) {
-    await rm(draft, { recursive: true, force: true })
+    await remove(draft)
     throw error
   }
 }
 
 function draftOf(folder: string): string {
   return `${folder}.${randomUUID()}.tmp`
+}
+
+function remove(folder: string): Promise<void> {
+  return whenFree(() => rm(folder, { recursive: true, force: true }))
 }
 
 /**
@@ -69,18 +74,17 @@ function draftOf(folder: string): string {
  * @param known a signer's folder that the text is known to name: mostly the only one, so that nothing needs reading
  */
 export async function sweepSigners(kubeconfig: string, text: string | null, known?: string): Promise<void> {
-  const folder = dirname(kubeconfig)
   const prefix = `${basename(kubeconfig)}.token-`
-  const names = await readdir(folder).catch(() => [])
+  const names = await readdir(dirname(kubeconfig)).catch(() => [])
   const signers = names
     .filter(name => name.startsWith(prefix) && SIGNER.test(name.slice(prefix.length)))
-    .map(name => join(folder, name))
-    .filter(signer => signer !== known)
+    .filter(name => name !== basename(known ?? ''))
   if (signers.length === 0) return
   try {
-    const named = (await execArguments(kubeconfig, text)).map(([script = '']) => dirname(script))
-    const unnamed = signers.filter(signer => !named.includes(signer))
-    await Promise.all(unnamed.map(signer => rm(signer, { recursive: true, force: true })))
+    // By its name alone: two steps may have come to the kubeconfig by two paths (a link, a drive in lower case).
+    const named = (await execArguments(kubeconfig, text)).map(([script = '']) => basename(dirname(script)))
+    const unnamed = signers.filter(name => !named.includes(name))
+    await Promise.all(unnamed.map(name => remove(join(dirname(kubeconfig), name))))
   } catch {
     // Left for the next one.
   }
@@ -118,8 +122,9 @@ async function filesOf(folder: string): Promise<Map<string, Buffer | null>> {
 
 /**
  * A path of this process' own runtime that a runner's update leaves valid. The runner updates itself by unpacking
- * `externals.VERSION` beside the old one, leading the link `externals` there, and removing old versions later
- * (actions/runner, update.sh.template and SelfUpdater.cs), while a process knows itself by its path without links.
+ * `externals.VERSION` beside the old one, leading the link `externals` there, on Windows a junction, and removing old
+ * versions later (actions/runner, update.sh.template, update.cmd.template and SelfUpdater.cs), while a process knows
+ * itself by its path without links.
  */
 export function lastingNode(execPath: string): string {
   const linked = execPath.replace(/([\\/]externals)\.\d+(?:\.\d+)+(?=[\\/])/, '$1')

@@ -1,10 +1,32 @@
 import { AwsProblem } from '../../src/aws/evidence.ts'
 import { BadInput } from '../../src/bad-input.ts'
-import { diagnose, failureOf, stepFailures } from '../../src/diagnosis/diagnose.ts'
-import type { About, Evidence } from '../../src/diagnosis/failure.ts'
+import { diagnose, stepFailures } from '../../src/diagnosis/diagnose.ts'
+import type { About, Evidence, Failure } from '../../src/diagnosis/failure.ts'
+import { failuresOf, type Scene } from '../../src/diagnosis/investigate.ts'
 import { KubeProblem } from '../../src/kube/evidence.ts'
+import type { Right } from '../../src/kube/policy.ts'
+import { failureGroup } from '../../src/report/log.ts'
+import { Cancelled } from '../../src/run.ts'
+
+/** A failure as the log tells it. */
+function told(failure: Failure): string {
+  const { title, lines } = failureGroup(failure)
+  return [title, ...lines].join('\n')
+}
 
 const ABOUT: About = { cluster: 'demo', region: 'eu-west-1' }
+/** Where nothing more can be asked. */
+const SCENE: Scene = {
+  run: {
+    env: {},
+    timeoutSeconds: 1,
+    signal: AbortSignal.abort(),
+    time: (_name, work) => work,
+    mask: () => Promise.resolve(),
+  },
+  credentials: () => Promise.reject(new Error('none')),
+  describer: () => Promise.reject(new Error('none')),
+}
 const ARN = 'arn:aws:eks:eu-west-1:111122223333:cluster/demo'
 const ROLE = 'arn:aws:iam::111122223333:role/runner'
 
@@ -16,43 +38,62 @@ const refused = (code: string, asked = 'eks:DescribeCluster', message = 'no'): E
   status: 403,
   message,
 })
-const unreachable = (code: string, issuer?: string): Evidence => ({
-  kind: 'server-unreachable',
-  server: 'https://x',
-  code,
-  message: 'm',
-  ...(issuer ? { issuer } : {}),
-})
-const keys = (accessKeyId: string): Evidence => ({
+const keys = (accessKeyId: string, wanted = 'role'): Evidence => ({
   kind: 'credentials-refused',
-  wanted: 'role',
+  wanted,
   source: 'profile ci',
   accessKeyId,
 })
-const api = (kind: 'unauthorized' | 'forbidden' | 'unexpected-answer'): Evidence => ({
+const api = (kind: 'unauthorized' | 'forbidden' | 'unexpected-answer', status = 401): Evidence => ({
   kind,
   path: '/p',
-  status: 401,
+  status,
   message: 'm',
+})
+const service = (code: string): Evidence => ({
+  kind: 'unreachable',
+  asked: 'a',
+  endpoint: 'e',
+  code,
+  message: 'm',
+})
+const PODS: Right = {
+  kind: 'resource',
+  attributes: { verb: 'list', group: '', resource: 'pods', subresource: '', namespace: '', name: '' },
+  namespaced: true,
+}
+const deniedRule = (reason: string, outright = false): Evidence => ({
+  kind: 'rule-denied',
+  rule: 'list pods -A',
+  reason,
+  denied: outright,
+  right: PODS,
+})
+const allowedRule = (reason: string): Evidence => ({
+  kind: 'rule-allowed',
+  rule: 'list pods',
+  reason,
+  needed: [],
 })
 
 /** Evidence, its code, and what the failure must say, wherever it says it. */
 const CASES: [Evidence, string, RegExp[]][] = [
   [{ kind: 'no-region', asked: '/p', message: 'm' }, 'EKS105', [/AWS_REGION/, /\/p: m/]],
-  [{ kind: 'no-credentials', tried: ['a', 'b'] }, 'EKS101', [/a, b/, /instance profile/]],
-  [
-    { kind: 'credentials-failed', source: 'instance role', message: 'm' },
-    'EKS102',
-    [/instance role: m/, /instance profile/],
-  ],
-  [
-    { kind: 'credentials-failed', source: 'profile ci', message: 'm' },
-    'EKS102',
-    [/Put the profile ci in order/],
-  ],
+  [{ kind: 'no-credentials', tried: ['a', 'b'] }, 'EKS101', [/a, b/, /AWS_EC2_METADATA_DISABLED=false/]],
+  [{ kind: 'credentials-failed', source: 'profile ci', message: 'm' }, 'EKS102', [/Mend in the profile ci/]],
   [keys('AKIAX'), 'EKS103', [/long-lived/, /profile ci/, /credential-source: any/]],
   [keys('ASIAX'), 'EKS103', [/without their session token/]],
+  [
+    keys('ASIAX', 'instance-role'),
+    'EKS103',
+    [/another source come first \(profile ci\)/, /credential-source: role/],
+  ],
   [{ kind: 'credentials-expired', source: 's', expiration: '2020' }, 'EKS104', [/expired at 2020/, /clock/]],
+  [
+    { kind: 'ca-bundle-unreadable', file: '/ca.pem', message: 'ENOENT' },
+    'EKS106',
+    [/AWS_CA_BUNDLE is \/ca\.pem/, /ENOENT/],
+  ],
   [
     refused('AccessDeniedException'),
     'EKS201',
@@ -63,7 +104,11 @@ const CASES: [Evidence, string, RegExp[]][] = [
     'EKS201',
     [new RegExp(`"Resource": "${ARN}"`)],
   ],
-  [refused('AccessDeniedException', undefined, 'with an explicit deny in'), 'EKS201', [/take it away/]],
+  [
+    refused('AccessDeniedException', undefined, 'with an explicit deny in'),
+    'EKS201',
+    [/Look for the Deny in/],
+  ],
   [
     refused('ResourceNotFoundException'),
     'EKS202',
@@ -75,95 +120,49 @@ const CASES: [Evidence, string, RegExp[]][] = [
   [refused('ThrottlingException'), 'EKS206', [/throttled/]],
   [refused('TooManyRequestsException'), 'EKS206', [/throttled/]],
   [refused('ValidationException'), 'EKS207', [/403 ValidationException: no/]],
-  [
-    { kind: 'unreachable', asked: 'a', endpoint: 'e', code: 'ECONNREFUSED', message: 'm' },
-    'EKS208',
-    [/e: ECONNREFUSED, m/, /HTTPS_PROXY/],
-  ],
+  [service('ECONNREFUSED'), 'EKS208', [/e: ECONNREFUSED, m/, /AWS listens on 443/]],
+  [service(''), 'EKS208', [/^ +e: m$/m, /NAT gateway/]],
+  [service('SELF_SIGNED_CERT_IN_CHAIN'), 'EKS211', [/certificate of e was refused/, /AWS_CA_BUNDLE/]],
   [{ kind: 'timed-out', asked: 'a', endpoint: 'e', seconds: 30 }, 'EKS209', [/within 30 s/]],
   [
     refused('AccessDenied', 'sts:AssumeRole'),
     'EKS210',
-    [new RegExp(`the role ${ROLE} may not be assumed`), /trust policy/],
-  ],
-  [unreachable('ENOTFOUND'), 'EKS301', [/does not resolve/]],
-  [unreachable('EAI_AGAIN'), 'EKS301', [/does not resolve/]],
-  [{ kind: 'server-timed-out', server: 'https://x', seconds: 30 }, 'EKS302', [/30 s/, /security group/]],
-  [unreachable('ECONNREFUSED'), 'EKS303', [/refused/]],
-  [unreachable('UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'Corp CA'), 'EKS304', [/signed by Corp CA/, /TLS/]],
-  [unreachable('SELF_SIGNED_CERT_IN_CHAIN'), 'EKS304', [/not signed by the CA/]],
-  [unreachable('ERR_TLS_CERT_ALTNAME_INVALID'), 'EKS307', [/another name/]],
-  [unreachable('CERT_HAS_EXPIRED'), 'EKS307', [/expired/]],
-  [
-    { kind: 'proxy-refused', server: 's', proxy: 'http://p', status: 403 },
-    'EKS305',
-    [/http:\/\/p answered 403/, /NO_PROXY/],
-  ],
-  [unreachable('ECONNRESET'), 'EKS306', [/ECONNRESET, m/]],
-  [
-    { kind: 'exec-not-found', command: 'aws', path: '/bin' },
-    'EKS401',
-    [/aws is not on PATH/, /PATH is \/bin/],
-  ],
-  [
-    { kind: 'exec-failed', command: 'aws x', exitCode: 255, signal: null, stderr: 'a\n\nlast' },
-    'EKS402',
-    [/aws x: exit code 255/, /last/],
-  ],
-  [
-    { kind: 'exec-failed', command: 'aws x', exitCode: null, signal: 'SIGKILL', stderr: '' },
-    'EKS402',
-    [/ended by SIGKILL/],
-  ],
-  [{ kind: 'exec-timed-out', command: 'aws x', seconds: 30 }, 'EKS403', [/30 s/]],
-  [
-    { kind: 'exec-not-a-credential', command: 'aws x', problem: 'it printed nothing' },
-    'EKS404',
-    [/it printed nothing/],
+    [new RegExp(`may not assume the role ${ROLE}`), /trust policy/, /AWS does not say which/],
   ],
   [{ kind: 'identity-differs', source: 's', checked: 'ASIA1', token: 'ASIA2' }, 'EKS405', [/ASIA1/, /ASIA2/]],
   [
     api('unauthorized'),
     'EKS501',
-    [/does not know this role/, /mapRoles/, /rolearn: arn:aws:iam::ACCOUNT:role\/ROLE/],
+    [/does not take the token of this role/, /mapRoles/, /rolearn: arn:aws:iam::ACCOUNT:role\/ROLE/],
   ],
-  [{ kind: 'rule-denied', rule: 'list ns', reason: '' }, 'EKS601', [/may not list ns, and should/]],
+  [deniedRule(''), 'EKS601', [/may not list pods -A, and should/, /kind: ClusterRoleBinding/]],
+  [deniedRule('no role'), 'EKS601', [/denied, no role/]],
+  [deniedRule('no', true), 'EKS607', [/denied, no/, /No Role or ClusterRole helps/]],
   [
     { kind: 'rule-mistaken', rule: 'get pds', problem: 'did you mean pods' },
     'EKS602',
     [/get pds/, /did you mean pods/],
   ],
   [{ kind: 'rule-unproven', rule: 'list ns', message: 'webhook' }, 'EKS603', [/webhook/]],
-  [api('forbidden'), 'EKS604', [/system:basic-user/]],
-  [api('unexpected-answer'), 'EKS605', [/\/p answered/]],
+  [api('forbidden'), 'EKS604', [/what resources there are/, /name: system:discovery/]],
   [
-    { kind: 'rule-allowed', rule: 'list pods', reason: 'RBAC' },
-    'EKS701',
-    [/may list pods, and should not/, /allowed, RBAC/],
+    { ...api('forbidden'), path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews' } as Evidence,
+    'EKS604',
+    [/what it may do/, /name: system:basic-user/],
   ],
+  [api('unexpected-answer'), 'EKS605', [/\/p answered/]],
+  [api('unexpected-answer', 429), 'EKS606', [/answered 429 until its retries/]],
+  [api('unexpected-answer', 503), 'EKS606', [/answered 503 until its retries/, /control plane/]],
+  [
+    allowedRule('RBAC'),
+    'EKS701',
+    [/may list pods, and should not/, /allowed, RBAC/, /what the reason above/],
+  ],
+  [allowedRule(''), 'EKS701', [/"list pods": allowed$/m, /kubectl get clusterrolebindings,rolebindings -A/]],
   [{ kind: 'username-differs', expected: 'a', found: 'b' }, 'EKS801', [/we are b, not a/]],
   [{ kind: 'groups-differ', expected: [], found: ['b'] }, 'EKS802', [/expect-groups is empty/, /groups b/]],
+  [{ kind: 'groups-differ', expected: ['a'], found: [] }, 'EKS802', [/expect-groups is a/, /groups none/]],
   [{ kind: 'identity-unknown', expected: 'a' }, 'EKS803', [/1\.28/]],
-  [{ kind: 'kubeconfig-unreadable', file: '/k', code: 'EACCES', message: 'm' }, 'EKS901', [/EACCES: m/]],
-  [
-    { kind: 'kubeconfig-corrupt', file: '/k', line: 3, column: 4, message: 'm' },
-    'EKS902',
-    [/line 3, column 4: m/, /left as it is/],
-  ],
-  [{ kind: 'kubeconfig-unexpected', file: '/k', message: 'm' }, 'EKS903', [/\/k is not a kubeconfig/]],
-  [{ kind: 'kubeconfig-symlink', file: '/k', target: '/t' }, 'EKS904', [/points to \/t/]],
-  [
-    { kind: 'kubeconfig-locked', lock: '/k.lock', holder: 'process 7 on h', since: '2020' },
-    'EKS905',
-    [/process 7 on h since 2020/, /rm \/k\.lock/],
-  ],
-  [{ kind: 'kubeconfig-unwritable', file: '/k', code: 'ENOSPC', message: 'm' }, 'EKS906', [/Make room/]],
-  [{ kind: 'kubeconfig-unwritable', file: '/k', code: 'EROFS', message: 'm' }, 'EKS906', [/another path/]],
-  [
-    { kind: 'kubeconfig-secret', file: '/k', where: ['the field token, of user u'] },
-    'EKS907',
-    [/the field token, of user u/],
-  ],
 ]
 
 test.each(CASES)('%j is %s', (evidence, code, said) => {
@@ -172,7 +171,7 @@ test.each(CASES)('%j is %s', (evidence, code, said) => {
   expect(failure.cause).toMatch(/^[^\n]+$/)
   expect(failure.evidence.length).toBeGreaterThan(0)
   expect(failure.cure.length).toBeGreaterThan(0)
-  const text = [failure.cause, ...failure.evidence, ...failure.cure].join('\n')
+  const text = told(failure)
   for (const form of said) expect(text).toMatch(form)
   expect(text).not.toMatch(/undefined|null|NaN|\[object/)
 })
@@ -182,53 +181,58 @@ test('a code stands for one kind of evidence', () => {
   for (const [, cases] of kinds) expect(new Set(cases.map(([{ kind }]) => kind)).size).toBe(1)
 })
 
+test('what is wrong with a rule is told beside who we are, as far as that is known', () => {
+  const evidenceFor = (about: Partial<About>) => diagnose(deniedRule(''), { ...ABOUT, ...about }).evidence
+  expect(evidenceFor({})).toContain('we are user unknown')
+  expect(evidenceFor({ username: 'demo', roleArn: ROLE })).toContain(`we are user demo, role ${ROLE}`)
+})
+
 describe('a role that the cluster does not know', () => {
-  const cureIn = (about: Partial<About>) =>
-    diagnose(api('unauthorized'), { ...ABOUT, ...about }).cure.join('\n')
+  const cureIn = (about: Partial<About>) => told(diagnose(api('unauthorized'), { ...ABOUT, ...about }))
 
   test.each([
     ['API', true, false],
     ['CONFIG_MAP', false, true],
     ['API_AND_CONFIG_MAP', true, true],
   ])('is mapped as the mode %s wants it', (authenticationMode, entry, block) => {
-    const cure = cureIn({ authenticationMode, roleArn: ROLE })
+    const cure = cureIn({ authenticationMode, caller: ROLE })
     expect(
       cure.includes(
         `aws eks create-access-entry --region eu-west-1 --cluster-name demo --principal-arn ${ROLE}`,
       ),
     ).toBe(entry)
-    expect(cure.includes(`- rolearn: ${ROLE}\n  username: demo`)).toBe(block)
+    expect(/^ +- rolearn: (\S+)\n +username: runner$/m.exec(cure)?.[1]).toBe(block ? ROLE : undefined)
   })
-})
-
-test('only the last lines of what a command said are shown', () => {
-  const stderr = Array.from({ length: 50 }, (_, index) => `line ${index}`).join('\n')
-  const { evidence } = diagnose(
-    { kind: 'exec-failed', command: 'aws', exitCode: 1, signal: null, stderr },
-    ABOUT,
-  )
-  expect(evidence).toHaveLength(11)
-  expect(evidence.at(-1)).toBe('line 49')
 })
 
 describe('an error', () => {
   test.each([
     [new AwsProblem({ kind: 'no-credentials', tried: [] }), 'EKS101'],
-    [new KubeProblem({ kind: 'server-timed-out', server: 's', seconds: 1 }), 'EKS302'],
+    [new KubeProblem({ kind: 'kubeconfig-symlink', file: '/k', target: '/t' }), 'EKS904'],
     [new TypeError('x is not a function'), 'EKS002'],
     ['a text', 'EKS002'],
     [undefined, 'EKS002'],
-  ])('%s is the failure %s of its cluster', (error, code) => {
-    expect(failureOf(error, ABOUT)).toMatchObject({ code, cluster: 'demo' })
+  ])('%s is the failure %s of its cluster', async (error, code) => {
+    expect(await failuresOf(error, ABOUT, SCENE)).toEqual([
+      expect.objectContaining({ code, cluster: 'demo' }),
+    ])
     const [failure, ...more] = stepFailures(error)
     expect(failure).toMatchObject({ code })
     expect(failure).not.toHaveProperty('cluster')
     expect(more).toEqual([])
   })
 
-  test('that nobody foresaw is told without a stack', () => {
-    const { evidence } = failureOf(new TypeError('x is not a function'), ABOUT)
-    expect(evidence).toEqual(['TypeError: x is not a function'])
+  test('that nobody foresaw is told without a stack', async () => {
+    const [failure] = await failuresOf(new TypeError('x is not a function'), ABOUT, SCENE)
+    expect(failure?.evidence).toEqual(['TypeError: x is not a function'])
+    const [leaky] = await failuresOf(new TypeError('Invalid URL: http://me:hunter2@x/'), ABOUT, SCENE)
+    expect(leaky?.evidence).toEqual(['TypeError: Invalid URL: http://me:***@x/'])
+  })
+
+  test('that ends a step which somebody cancelled says so, and that nothing was written', () => {
+    const [failure] = stepFailures(new Cancelled('SIGTERM'))
+    expect(failure).toMatchObject({ code: 'EKS003', cause: 'the step was cancelled' })
+    expect(failure?.evidence).toEqual(['the runner sent SIGTERM; nothing was written'])
   })
 
   test('of the inputs is a failure for each of them', () => {
@@ -244,9 +248,9 @@ describe('an error', () => {
 })
 
 test('a user, whose keys were asked for, is mapped as a user', () => {
-  const about = { ...ABOUT, authenticationMode: 'CONFIG_MAP', roleArn: 'arn:aws:iam::111122223333:user/ci' }
-  const cure = diagnose(api('unauthorized'), about).cure.join('\n')
-  expect(cure).toContain('mapUsers')
+  const about = { ...ABOUT, authenticationMode: 'CONFIG_MAP', caller: 'arn:aws:iam::111122223333:user/ci' }
+  const cure = told(diagnose(api('unauthorized'), about))
+  expect(cure).toContain('under mapUsers')
   expect(cure).toContain('- userarn: arn:aws:iam::111122223333:user/ci')
   expect(cure).not.toContain('rolearn')
 })

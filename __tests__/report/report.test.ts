@@ -1,3 +1,4 @@
+import { marked, type Token } from 'marked'
 import type { Failure } from '../../src/diagnosis/failure.ts'
 import { failureGroup, failureTitle, logGroups } from '../../src/report/log.ts'
 import { type ClusterReport, failed, type Report, Stopwatch, succeeded } from '../../src/report/report.ts'
@@ -46,14 +47,37 @@ const FAILURE: Failure = {
   cure: ['do this', '```\ncode\n```'],
 }
 
+const KUBECTL = {
+  version: '1.37.2',
+  path: '/tools/kubectl',
+  source: 'https://host/kubectl',
+  sha256: 'abc',
+}
+
 const success = (changes: Partial<ClusterReport> = {}): Report =>
-  succeeded([{ ...CLUSTER, ...changes }], '/k/config', ['a <b>warning</b>'], new Stopwatch())
+  succeeded(
+    [{ ...CLUSTER, ...changes }],
+    { kubeconfig: '/k/config', kubectl: null, warnings: ['a <b>warning</b>'] },
+    new Stopwatch(),
+  )
 const failure = (changes: Partial<Failure> = {}): Report =>
   failed([], [{ ...FAILURE, ...changes }], new Stopwatch())
 
 test('a report of success says where the kubeconfig is, and one of failure that there is none', () => {
-  expect(success()).toMatchObject({ schema: 1, result: 'success', kubeconfig: '/k/config', failures: [] })
-  expect(failure()).toMatchObject({ schema: 1, result: 'failure', kubeconfig: null, failures: [FAILURE] })
+  expect(success()).toMatchObject({
+    schema: 1,
+    result: 'success',
+    kubeconfig: '/k/config',
+    kubectl: null,
+    failures: [],
+  })
+  expect(failure()).toMatchObject({
+    schema: 1,
+    result: 'failure',
+    kubeconfig: null,
+    kubectl: null,
+    failures: [FAILURE],
+  })
 })
 
 describe('the stopwatch', () => {
@@ -97,6 +121,19 @@ describe('the log', () => {
     expect(group?.lines.join('\n')).toMatch(/username {5}unknown\ngroups {7}none\nrole {9}unknown/)
   })
 
+  test('says how long each part took, and of which cluster it was', () => {
+    const timings = [
+      { name: 'locate', start: 0, milliseconds: 1.5 },
+      { name: 'who am i', cluster: 'demo', start: 12, milliseconds: 100 },
+    ]
+    expect(logGroups({ ...failure(), timings }, null)).toEqual([
+      {
+        title: 'Timings',
+        lines: ['     1.5 ms  from       0  locate', '     100 ms  from      12  who am i (demo)'],
+      },
+    ])
+  })
+
   test('shows the kubeconfig, its certificate authority by its beginning', () => {
     const text = `kind: Config\n  certificate-authority-data: ${'QUJD'.repeat(300)}\n  server: x\n`
     const group = logGroups(success(), text).find(({ title }) => title === 'Kubeconfig /k/config')
@@ -107,6 +144,23 @@ describe('the log', () => {
     ])
     expect(logGroups(success(), null).map(({ title }) => title)).not.toContain('Kubeconfig /k/config')
     expect(logGroups(failure(), text).map(({ title }) => title)).toEqual(['Timings'])
+  })
+
+  test('says which kubectl was installed, and from where', () => {
+    const group = (source: string) =>
+      logGroups({ ...success(), kubectl: { ...KUBECTL, source } }, null).find(({ title }) =>
+        /kubectl/.test(title),
+      )
+    expect(group(KUBECTL.source)).toEqual({
+      title: 'kubectl 1.37.2, downloaded from https://host/kubectl',
+      lines: ['path    /tools/kubectl', 'sha256  abc'],
+    })
+    expect(group('cache')?.title).toBe('kubectl 1.37.2, from the tool cache')
+    expect(
+      logGroups(success(), null)
+        .map(({ title }) => title)
+        .join(),
+    ).not.toContain('kubectl')
   })
 
   test('has a failure in full, and its title in one line', () => {
@@ -130,6 +184,13 @@ describe('the log', () => {
 })
 
 describe('the job summary', () => {
+  test('says what is not known, and has no table and no evidence where there is none', () => {
+    const unknown = summaryMarkdown(success({ username: null, roleArn: null, probes: [] }))
+    expect(unknown).toContain('**demo**, eu-west-1, Kubernetes 1.37: `my \\| context` is `unknown`\n')
+    expect(unknown).not.toContain('can-i')
+    expect(summaryMarkdown(failure({ evidence: [] }))).not.toContain('Evidence')
+  })
+
   test('of a success names clusters, and shows each rule in a row', () => {
     const lines = summaryMarkdown(success()).split('\n')
     expect(lines[0]).toBe('### Logged in to `demo`')
@@ -147,12 +208,23 @@ describe('the job summary', () => {
     expect(text).toContain('```text\none\ntwo\n```')
   })
 
+  test('of a failure links to the page on its code', () => {
+    const page = 'https://git.example/them/eks-login/blob/v1/docs/failures.md#eks701'
+    expect(summaryMarkdown(failure({ page }))).toContain(`\n[More on EKS701](${page})\n`)
+  })
+
+  test('names the kubectl that later steps have', () => {
+    const line = (source: string) => summaryMarkdown({ ...success(), kubectl: { ...KUBECTL, source } })
+    expect(line('cache')).toContain('\nkubectl `1.37.2` is on `PATH` for later steps, from the tool cache\n')
+    expect(line('https://a/_b_')).toContain('downloaded from https://a/\\_b\\_')
+    expect(summaryMarkdown(success())).not.toContain('PATH')
+  })
+
   test('has no table where no rule was asked', () => {
     expect(summaryMarkdown(success({ probes: [] }))).not.toContain('can-i')
   })
 
   test.each([
-    ['ends its block of code', failure({ evidence: ['```\n# heading\n<script>'], cure: [] }), /^```$/gm, 4],
     [
       'ends its table',
       success({ probes: [{ ...CLUSTER.probes[0], asked: 'a`|\nb', reason: 'x | y\n| z' } as never] }),
@@ -160,11 +232,31 @@ describe('the job summary', () => {
       3,
     ],
     ['adds HTML', failure({ cause: '<img src=x onerror=y>' }), /[^\\]<img/g, 0],
+    ['strikes anything out', failure({ cause: '~~x~~' }), /[^\\]~/g, 0],
+    ['is a character by its number', failure({ cause: '&#42;' }), /[^\\]&/g, 0],
     ['adds a link', success({ context: '[a](b)`[c](d)' }), /`\[c\]/g, 0],
   ])('nothing that comes from outside %s', (_what, report, form, times) => {
-    const fences = form.source.includes('```')
     const text = summaryMarkdown(report)
-    if (fences) expect(text.split('\n').filter(line => /^```/.test(line))).toHaveLength(times)
-    else expect(text.match(form)?.length ?? 0).toBe(times)
+    expect(text.match(form)?.length ?? 0).toBe(times)
+  })
+
+  test('nothing that comes from outside ends its block of code', () => {
+    const evidence = ['```\n# heading\n<script>', '`````']
+    const paste = { language: 'sh', text: 'echo ```\n```' } as const
+    const otherwise = [{ cause: 'another', tell: [paste], cure: ['1. say *this*', paste] }]
+    const text = summaryMarkdown(failure({ evidence, cure: [paste], otherwise }))
+    const tokens = marked.lexer(text)
+    expect(tokens.flatMap(blocksOf)).toEqual([
+      { lang: 'text', text: evidence.join('\n') },
+      ...Array.from({ length: 3 }, () => ({ lang: 'sh', text: paste.text })),
+    ])
+    expect(tokens.filter(({ type }) => type === 'heading')).toHaveLength(2)
   })
 })
+
+/** The blocks of code of a Markdown text, however deep in its lists. */
+function blocksOf(token: Token): object[] {
+  if (token.type === 'code') return [{ lang: token.lang, text: token.text }]
+  const within: Token[] = token.type === 'list' ? token.items : ((token as { tokens?: Token[] }).tokens ?? [])
+  return within.flatMap(blocksOf)
+}

@@ -1,35 +1,39 @@
 import { AwsProblem } from '../aws/evidence.ts'
 import { BadInput } from '../bad-input.ts'
 import { KubeProblem } from '../kube/evidence.ts'
+import { redact } from '../kube/secrets.ts'
 import { Cancelled } from '../run.ts'
-import { awsDiagnoses } from './aws.ts'
-import { apiDiagnoses, execDiagnoses, serverDiagnoses, verdictDiagnoses } from './cluster.ts'
-import type { About, Evidence, Failure } from './failure.ts'
+import { apiDiagnoses } from './api.ts'
+import { credentialsDiagnoses } from './credentials.ts'
+import { execDiagnoses } from './exec.ts'
+import type { About, Diagnoses, Evidence, Failure } from './failure.ts'
 import { kubeconfigDiagnoses } from './kubeconfig.ts'
+import { networkDiagnoses } from './network.ts'
+import { serviceDiagnoses } from './service.ts'
+import { verdictDiagnoses } from './verdict.ts'
 
-const DIAGNOSES = {
-  ...awsDiagnoses,
+/** Every diagnosis but those of an installation of kubectl (kubectl.ts), by kind of evidence. */
+export const DIAGNOSES: Diagnoses<Evidence> = {
+  ...credentialsDiagnoses,
+  ...serviceDiagnoses,
+  ...networkDiagnoses,
   ...execDiagnoses,
-  ...serverDiagnoses,
   ...apiDiagnoses,
   ...verdictDiagnoses,
   ...kubeconfigDiagnoses,
 }
 
-/** The one cause of a piece of evidence, and its cure. */
+/** The cause of a piece of evidence, and its cure. */
 export function diagnose(evidence: Evidence, about: About): Failure {
-  const name = DIAGNOSES[evidence.kind] as (evidence: Evidence, about: About) => Omit<Failure, 'cluster'>
-  return { ...name(evidence, about), ...(about.cluster ? { cluster: about.cluster } : {}) }
-}
-
-/** The failure of one cluster that an error amounts to. */
-export function failureOf(error: unknown, about: About): Failure {
-  const evidence = evidenceOf(error)
-  return evidence ? diagnose(evidence, about) : { ...withoutEvidence(error), cluster: about.cluster }
+  const { code, ...rest } = (DIAGNOSES[evidence.kind] as (typeof DIAGNOSES)['unauthorized'])(
+    evidence as never,
+    about,
+  )
+  return { code, ...(about.cluster ? { cluster: about.cluster } : {}), ...rest }
 }
 
 /** The evidence that a room threw, or null for an error that no room foresaw. */
-function evidenceOf(error: unknown): Evidence | null {
+export function evidenceOf(error: unknown): Evidence | null {
   return error instanceof AwsProblem || error instanceof KubeProblem ? error.evidence : null
 }
 
@@ -48,7 +52,8 @@ export function stepFailures(error: unknown): Failure[] {
   return [withoutEvidence(error)]
 }
 
-function withoutEvidence(error: unknown): Failure {
+/** An error that no room foresaw, or none at all: somebody cancelled. */
+export function withoutEvidence(error: unknown): Failure {
   return error instanceof Cancelled ? cancelled(error) : unforeseen(error)
 }
 
@@ -66,7 +71,7 @@ function unforeseen(error: unknown): Failure {
   return {
     code: 'EKS002',
     cause: 'this action met something that it does not know',
-    evidence: [error instanceof Error ? `${error.name}: ${error.message}` : String(error)],
+    evidence: [redact(error instanceof Error ? `${error.name}: ${error.message}` : String(error))],
     cure: ['Please report it, with the lines above.'],
   }
 }

@@ -1,5 +1,8 @@
+import { dirname } from 'node:path'
 import type { Undo } from '../kube/kubeconfig.ts'
 import { failureGroup, failureTitle, harmless, type LogGroup, logGroups } from './log.ts'
+import { withPage } from './page.ts'
+import { plain, plainFailure } from './plain.ts'
 import type { Report } from './report.ts'
 import { summaryMarkdown } from './summary.ts'
 
@@ -36,7 +39,7 @@ export async function say(line: string): Promise<void> {
 /** An annotation that fails nothing. */
 export async function warn(line: string): Promise<void> {
   const { warning } = await toolkit()
-  warning(line)
+  warning(plain(line))
 }
 
 /**
@@ -46,11 +49,13 @@ export async function warn(line: string): Promise<void> {
  * @param kubeconfigText our entries, as a kubeconfig of their own; null when nothing was written
  */
 export async function publish(
-  report: Report,
+  result: Report,
   kubeconfigText: string | null,
   { summary }: { summary: boolean },
 ): Promise<void> {
   const core = await toolkit()
+  const failures = result.failures.map(failure => withPage(plainFailure(failure), process.env))
+  const report = { ...result, failures, warnings: result.warnings.map(plain) }
   for (const group of logGroups(report, kubeconfigText)) print(core, group)
   for (const warning of report.warnings) core.warning(warning)
   for (const failure of report.failures) {
@@ -83,7 +88,7 @@ function print(core: Toolkit, { title, lines }: LogGroup): void {
   core.endGroup()
 }
 
-function exportLogin(core: Toolkit, { kubeconfig, clusters }: Report): void {
+function exportLogin(core: Toolkit, { kubeconfig, kubectl, clusters }: Report): void {
   const [first] = clusters
   core.setOutput('kubeconfig', kubeconfig)
   core.setOutput('context', first?.context)
@@ -95,4 +100,5 @@ function exportLogin(core: Toolkit, { kubeconfig, clusters }: Report): void {
   core.setOutput('role-arn', first?.roleArn)
   core.exportVariable('KUBECONFIG', kubeconfig)
   core.exportVariable('KUBE_CONFIG_PATH', kubeconfig)
+  if (kubectl) core.addPath(dirname(kubectl.path))
 }

@@ -1,4 +1,6 @@
-import type { Failure } from '../diagnosis/failure.ts'
+import type { Failure, Possibility, Step } from '../diagnosis/failure.ts'
+import type { Installed } from '../kubectl/install.ts'
+import { plain } from './plain.ts'
 import type { ClusterReport, Report } from './report.ts'
 
 /** A part of the log: a heading, and lines that belong under it. */
@@ -14,11 +16,12 @@ export function logGroups(report: Report, kubeconfigText: string | null): LogGro
     lines: [...facts(cluster), '', ...probeLines(cluster)],
   }))
   const file = report.kubeconfig && kubeconfigText ? [kubeconfigGroup(report.kubeconfig, kubeconfigText)] : []
+  const tool = report.kubectl ? [kubectlGroup(report.kubectl)] : []
   const timings = report.timings.map(
     ({ name, cluster, start, milliseconds }) =>
       `${String(milliseconds).padStart(8)} ms  from ${String(start).padStart(7)}  ${name}${cluster ? ` (${cluster})` : ''}`,
   )
-  return [...clusters, ...file, { title: 'Timings', lines: timings }]
+  return [...clusters, ...file, ...tool, { title: 'Timings', lines: timings }]
 }
 
 function identity({ username, roleArn }: ClusterReport): string {
@@ -52,17 +55,57 @@ function kubeconfigGroup(file: string, text: string): LogGroup {
   return { title: `Kubeconfig ${file}`, lines: text.trimEnd().split('\n').map(shortened) }
 }
 
+function kubectlGroup({ version, path, source, sha256 }: Installed): LogGroup {
+  return {
+    title: `kubectl ${version}, ${provenance(source)}`,
+    lines: [`path    ${path}`, `sha256  ${sha256}`],
+  }
+}
+
+/** Where an installed kubectl came from, in words. */
+export function provenance(source: Installed['source']): string {
+  return source === 'cache' ? 'from the tool cache' : `downloaded from ${source}`
+}
+
 /** A certificate authority is public and long; its beginning tells it apart. */
 function shortened(line: string): string {
   return line.replace(/(certificate-authority-data:? *"?[\w+/=]{20})[\w+/=]{20,}/, '$1…')
 }
 
-/** One failure in full: cause, evidence, cure. */
-export function failureGroup({ code, cluster, cause, evidence, cure }: Failure): LogGroup {
+/** One failure in full: cause, evidence, cure, and what else it may be. */
+export function failureGroup({ evidence, cure, otherwise = [], page, ...failure }: Failure): LogGroup {
   return {
-    title: failureTitle({ code, cause, ...(cluster ? { cluster } : {}) }),
-    lines: [...(evidence.length > 0 ? ['Evidence:', ...indented(evidence)] : []), 'Cure:', ...indented(cure)],
+    title: failureTitle(failure),
+    lines: [
+      ...section('Evidence:', evidence),
+      ...section('Cure:', cure),
+      ...(otherwise.length > 0 ? [OTHERWISE, ...otherwise.flatMap(possibility)] : []),
+      ...(page ? [`More: ${page}`] : []),
+    ],
   }
+}
+
+/** What stands above the causes that the evidence does not rule out. */
+export const OTHERWISE = 'If it is not that, it may be, the likeliest first:'
+
+function possibility({ cause, tell, cure }: Possibility, index: number): string[] {
+  return [
+    `  ${index + 1}. ${cause}`,
+    ...section('To tell:', tell).map(deeper),
+    ...section('Cure:', cure).map(deeper),
+  ]
+}
+
+const deeper = (line: string) => `     ${line}`
+
+function section(heading: string, steps: readonly Step[]): string[] {
+  return steps.length > 0 ? [heading, ...steps.flatMap(stepLines)] : []
+}
+
+/** What is to be pasted stands deeper than what is said of it. */
+function stepLines(step: Step): string[] {
+  const [text, indent] = typeof step === 'string' ? [step, '  '] : [step.text, '    ']
+  return text.split('\n').map(line => indent + line)
 }
 
 /** One line, as an annotation carries it. */
@@ -70,14 +113,12 @@ export function failureTitle({ code, cluster, cause }: Pick<Failure, 'code' | 'c
   return `${code} ${cluster ? `${cluster}: ` : ''}${cause}`
 }
 
-function indented(paragraphs: string[]): string[] {
-  return paragraphs.flatMap(paragraph => paragraph.split('\n')).map(line => `  ${line}`)
-}
-
 /**
  * A text from outside, in which the runner finds no command: it looks for `::` behind leading blanks, and for the older
  * `##[` anywhere in a line (actions/runner, ActionCommand.cs).
  */
 export function harmless(text: string): string {
-  return text.replace(/^([\s\u0085]*)::/gm, '$1: :').replaceAll('##[', '## [')
+  return plain(text)
+    .replace(/^([^\S\n]*)::/gm, '$1: :')
+    .replaceAll('##[', '## [')
 }

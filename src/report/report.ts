@@ -1,5 +1,6 @@
 import type { Failure } from '../diagnosis/failure.ts'
 import type { Probe } from '../kube/verdict.ts'
+import type { Installed } from '../kubectl/install.ts'
 
 /** One cluster that was logged in to. */
 export interface ClusterReport {
@@ -36,6 +37,8 @@ export interface Report {
   result: 'success' | 'failure'
   /** The file that was written; null when nothing was. */
   kubeconfig: string | null
+  /** What later steps have on PATH; null where the input kubectl-version asked for none, and after a failure. */
+  kubectl: Installed | null
   clusters: ClusterReport[]
   failures: Failure[]
   /** Worth knowing, and no failure. */
@@ -49,17 +52,25 @@ export function failed(
   failures: Failure[],
   { spans: timings }: Stopwatch,
 ): Report {
-  return { schema: 1, result: 'failure', kubeconfig: null, clusters, failures, warnings: [], timings }
+  return {
+    schema: 1,
+    result: 'failure',
+    kubeconfig: null,
+    kubectl: null,
+    clusters,
+    failures,
+    warnings: [],
+    timings,
+  }
 }
 
-/** A run whose kubeconfig stands. */
+/** A run whose kubeconfig stands, and what else it made. */
 export function succeeded(
   clusters: ClusterReport[],
-  kubeconfig: string,
-  warnings: string[],
+  written: Pick<Report, 'kubectl' | 'warnings'> & { kubeconfig: string },
   { spans: timings }: Stopwatch,
 ): Report {
-  return { schema: 1, result: 'success', kubeconfig, clusters, failures: [], warnings, timings }
+  return { schema: 1, result: 'success', ...written, clusters, failures: [], timings }
 }
 
 /** Measures the parts of a run, also those that run side by side. */

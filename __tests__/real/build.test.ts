@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildRealCluster } from '../../lab/real/build.ts'
 
-const room = join(import.meta.dirname, '../../lab/real')
+const lab = join(import.meta.dirname, '../../lab')
 
 let folder: string
 beforeEach(async () => {
@@ -20,7 +20,9 @@ async function buildWith(programs: Record<string, string>) {
     await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`)
     await chmod(join(bin, name), 0o755)
   }
-  await cp(room, join(folder, 'lab', 'real'), { recursive: true })
+  for (const room of ['real', 'programs']) {
+    await cp(join(lab, room), join(folder, 'lab', room), { recursive: true })
+  }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   const args = [join(folder, 'lab', 'real', 'build.ts')]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {

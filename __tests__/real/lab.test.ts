@@ -4,17 +4,17 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ask } from '../../lab/admin.ts'
 import type { Role } from '../../lab/aws/identities.ts'
-import { type Lab, startLab } from '../../lab/lab.ts'
+import { type RealLab, startLab } from '../../lab/lab.ts'
 import { runAct } from '../../lab/real/act.ts'
-import { ask } from '../../lab/real/admin.ts'
 import { type RealCluster, startCluster } from '../../lab/real/cluster.ts'
 import { createRunner, type Runner } from '../../lab/runner/runner.ts'
 
 /** Milliseconds that any of these may take: a cluster starts in three seconds, on a busy machine in many more. */
 const patience = 120_000
 
-let lab: Lab
+let lab: RealLab
 let role: Role
 let first: RealCluster
 let second: RealCluster

@@ -1,4 +1,4 @@
-import { PATIENCE, scenario } from './scenario.ts'
+import { scenario } from './scenario.ts'
 
 const at = scenario()
 
@@ -128,24 +128,3 @@ test('over all resources of the server, rules are answered as kubectl auth can-i
   expect(yes).toBeGreaterThan(20)
   expect(rules.length - yes).toBeGreaterThan(20)
 }, 600_000)
-
-test(
-  'the context\u2019s namespace is the default of rules without -n',
-  async () => {
-    await at.cluster.apply(GRANTS)
-    expect(
-      await at.login({ namespace: 'web', can: 'create pods', cannot: 'create pods -n default' }),
-    ).toMatchObject({ code: 0 })
-  },
-  PATIENCE,
-)
-
-test(
-  'with no rules at all, the login proves who it is and nothing more',
-  async () => {
-    const login = await at.login({ can: '', cannot: '' })
-    expect(login).toMatchObject({ code: 0, outputs: { username: 'demo' } })
-    expect(login.report.clusters).toMatchObject([{ probes: [] }])
-  },
-  PATIENCE,
-)

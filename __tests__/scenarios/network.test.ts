@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
-import { expectFailure, PATIENCE, scenario } from './scenario.ts'
+import { delimiter, join } from 'node:path'
+import { putProgram } from '../systems.ts'
+import { expectFailure, PATIENCE, PROVIDERS, scenario } from './scenario.ts'
 
 const at = scenario()
 
@@ -38,7 +39,7 @@ test(
     const hosts = connects().slice(before)
     expect(hosts).toContain(`eks.${at.cluster.region}.amazonaws.com`)
     expect(hosts).toContain(at.cluster.hostName)
-    expect(await runner.step('kubectl', ['get', 'ns'])).toMatchObject({ code: 0 })
+    expect(await at.list('namespaces', { on: runner })).toMatchObject({ code: 0 })
   },
   PATIENCE,
 )
@@ -51,7 +52,7 @@ test(
     const login = await at.login({ 'proxy-url': proxy }, { env: { NO_PROXY: '*' } })
     expect(login.code).toBe(0)
     expect(await readFile(login.outputs.kubeconfig ?? '', 'utf8')).toContain(`proxy-url: ${proxy}`)
-    expect(await at.runner.step('kubectl', ['get', 'ns'], { env: { NO_PROXY: '*' } })).toMatchObject({
+    expect(await at.list('namespaces', { env: { NO_PROXY: '*' } })).toMatchObject({
       code: 0,
     })
   },
@@ -160,7 +161,7 @@ test(
     identities.putPolicy(at.role.arn, 'any', {
       Statement: [{ Effect: 'Allow', Action: 'eks:DescribeCluster', Resource: '*' }],
     })
-    await expectFailure(await at.login(inputs), at.runner, ['EKS202'])
+    await expectFailure(await at.login(inputs), at.runner, ['EKS203'])
 
     const refused = await at.login({ ...inputs, 'assume-role-arn': reader.arn })
     await expectFailure(refused, at.runner, ['EKS210'])
@@ -177,7 +178,7 @@ test(
   PATIENCE,
 )
 
-test.each(['aws', 'builtin'])(
+test.each(PROVIDERS)(
   'a local cluster on Outposts gets a token for its id, by %s',
   async provider => {
     const { region, endpoint, caPem } = at.cluster
@@ -199,7 +200,7 @@ test.each(['aws', 'builtin'])(
     const login = await at.login({ 'cluster-name': 'rack', 'token-provider': provider })
     expect(login.code).toBe(0)
     expect(await readFile(login.outputs.kubeconfig ?? '', 'utf8')).toMatch(/--cluster-id\n +- demo/)
-    expect(await at.runner.step('kubectl', ['get', 'ns'])).toMatchObject({ code: 0 })
+    expect(await at.list('namespaces')).toMatchObject({ code: 0 })
   },
   PATIENCE,
 )
@@ -221,21 +222,23 @@ test(
   'an exec block whose command is missing, fails or prints nonsense is told by its own cause',
   async () => {
     const bin = join(at.runner.temp, 'bin')
-    await at.runner.step('mkdir', [bin])
-    const aws = async (script: string) =>
-      writeFile(join(bin, 'aws'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-    const env = { PATH: `${bin}:/usr/bin:/bin` }
-    await aws(
-      'echo "Unable to locate credentials" >&2; echo " ::set-output name=context::evil" >&2; exit 253',
-    )
-    const failed = await at.login({}, { env })
+    await mkdir(bin)
+    const aws = (source: string) => putProgram(bin, 'aws', source)
+    const env = { PATH: bin + delimiter + at.runner.env().PATH }
+    await aws(`
+      console.error('Unable to locate credentials')
+      console.error(' ::set-output name=context::evil')
+      process.exitCode = 253`)
+    const login = (inputs: Record<string, string> = {}, options = { env }) =>
+      at.login({ 'token-provider': 'aws', ...inputs }, options)
+    const failed = await login()
     await expectFailure(failed, at.runner, ['EKS402'])
     expect(failed.log).toContain('Unable to locate credentials')
-    await aws('echo "<html>"')
-    await expectFailure(await at.login({}, { env }), at.runner, ['EKS404'])
-    await aws('sleep 300')
-    await expectFailure(await at.login({ timeout: '2' }, { env }), at.runner, ['EKS403'])
-    await expectFailure(await at.login({}, { env: { PATH: at.runner.temp } }), at.runner, ['EKS401'])
+    await aws(`console.log('<html>')`)
+    await expectFailure(await login(), at.runner, ['EKS404'])
+    await aws('setTimeout(() => {}, 300_000)')
+    await expectFailure(await login({ timeout: '2' }), at.runner, ['EKS403'])
+    await expectFailure(await login({}, { env: { PATH: at.runner.temp } }), at.runner, ['EKS401'])
   },
   PATIENCE,
 )

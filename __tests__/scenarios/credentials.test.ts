@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Role } from '../../lab/aws/identities.ts'
-import { expectFailure, PATIENCE, scenario } from './scenario.ts'
+import { expectFailure, PATIENCE, PROVIDERS, scenario } from './scenario.ts'
 
 const at = scenario()
 
@@ -35,17 +35,17 @@ async function mappedSession(name: string) {
   return { role, keys: at.lab.aws.identities.issueSession(role, { name, expires }) }
 }
 
-/** That both token providers find these credentials, in the login and for kubectl after it. */
+/** That the token providers find these credentials, in the login and for a client after it. */
 async function expectLogin(given: Record<string, string>, role: Role, source: string): Promise<void> {
   // The AWS CLI keeps the credentials of an assumed role in its own cache, below HOME. That is no file of ours, and all
   // files of the runner are looked through for secrets: so its HOME is elsewhere.
   const env = { HOME: at.lab.env.HOME ?? '', ...given }
-  for (const provider of ['aws', 'builtin']) {
+  for (const provider of PROVIDERS) {
     const on = await at.anotherRunner()
     const login = await at.login({ 'token-provider': provider }, { env, on })
     expect(login).toMatchObject({ code: 0, outputs: { 'role-arn': role.arn, username: 'demo' } })
     expect(login.report.clusters[0]?.credentials.source).toContain(source)
-    expect(await on.step('kubectl', ['get', 'ns'], { env })).toMatchObject({ code: 0 })
+    expect(await at.list('namespaces', { env, on })).toMatchObject({ code: 0 })
   }
 }
 
@@ -143,8 +143,9 @@ test(
       SecretAccessKey: keys.secretAccessKey,
       SessionToken: keys.sessionToken,
     }
-    await writeFile(join(folder, 'printed.json'), JSON.stringify(printed))
-    const config = `[profile printing]\ncredential_process = cat ${join(folder, 'printed.json')}\n`
+    const script = join(folder, 'print.mjs')
+    await writeFile(script, `console.log(${JSON.stringify(JSON.stringify(printed))})`)
+    const config = `[profile printing]\ncredential_process = "${process.execPath}" "${script}"\n`
     await writeFile(join(folder, 'printing-config'), config)
     const env = { AWS_CONFIG_FILE: join(folder, 'printing-config'), AWS_PROFILE: 'printing' }
     await expectLogin(env, role, 'profile printing')
@@ -177,7 +178,9 @@ test(
     const env = { AWS_ENDPOINT_URL_STS: at.lab.aws.stsEndpoint }
     const login = await at.login({ 'assume-role-arn': 'arn:aws:iam::444455556666:role/nobody' }, { env })
     await expectFailure(login, at.runner, ['EKS210'])
-    expect(at.lab.aws.requests.at(-1)).toMatchObject({ service: 'sts', operation: 'AssumeRole' })
+    // The exec block asks the instance for its credentials, beside it, at a time of its own.
+    const asked = at.lab.aws.requests.filter(({ service }) => service !== 'imds')
+    expect(asked.at(-1)).toMatchObject({ service: 'sts', operation: 'AssumeRole' })
     expect(at.lab.aws.proxy.connects.slice(before)).toEqual([])
   },
   PATIENCE,

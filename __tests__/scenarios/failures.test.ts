@@ -20,9 +20,9 @@ test(
   async () => {
     at.lab.aws.instance.roleArn = null
     const login = await at.login()
-    await expectFailure(login, at.runner, ['EKS102'])
-    expect(login.log).toContain('instance role')
-    expect(login.log).toContain('Attach an instance profile')
+    await expectFailure(login, at.runner, ['EKS101'])
+    expect(login.log).toContain('no role is attached to the instance')
+    expect(login.log).toContain(`--instance-id ${at.lab.aws.instance.id} `)
   },
   PATIENCE,
 )
@@ -91,10 +91,10 @@ test(
     const login = await at.login()
     await expectFailure(login, at.runner, ['EKS201'])
     const [failure] = login.report.failures
-    const policy = failure?.cure.find(line => line.startsWith('{')) ?? ''
+    const policy = failure?.cure.find(step => typeof step === 'object')
     expect(login.log).toContain(`"Resource": "${at.cluster.arn}"`)
 
-    at.lab.aws.identities.putPolicy(arn, 'cure', JSON.parse(policy))
+    at.lab.aws.identities.putPolicy(arn, 'cure', JSON.parse(policy?.text ?? ''))
     expect(await at.login()).toMatchObject({ code: 0, report: { result: 'success' } })
   },
   PATIENCE,

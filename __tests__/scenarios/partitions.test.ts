@@ -1,5 +1,5 @@
 import type { Partition } from '../../lab/aws/regions.ts'
-import { expectFailure, PATIENCE, scenario } from './scenario.ts'
+import { expectFailure, PATIENCE, PROVIDERS, scenario } from './scenario.ts'
 
 // Tokens name a host of STS, and a cluster accepts those of its own partition only.
 
@@ -16,15 +16,15 @@ const cluster = (name: string) => {
   return found
 }
 
-/** That both token providers log in to a cluster as a role of its partition, and kubectl after them. */
+/** That the token providers log in to a cluster as a role of its partition, and a client after them. */
 async function expectLogins(name: string, env: Record<string, string> = {}): Promise<void> {
-  for (const provider of ['aws', 'builtin']) {
+  for (const provider of PROVIDERS) {
     const on = await at.anotherRunner()
     const inputs = { 'cluster-name': name, region: cluster(name).region, 'token-provider': provider }
     const login = await at.login(inputs, { env, on })
     expect(login.report.failures).toEqual([])
     expect(login).toMatchObject({ code: 0, outputs: { 'cluster-arn': cluster(name).arn, username: 'demo' } })
-    expect(await on.step('kubectl', ['get', 'ns'], { env })).toMatchObject({ code: 0 })
+    expect(await at.list('namespaces', { env, on })).toMatchObject({ code: 0 })
   }
 }
 
@@ -49,7 +49,7 @@ test.each([
   ['China', 'china', 'aws-cn'],
   ['GovCloud', 'gov', 'aws-us-gov'],
 ] as const)(
-  'a cluster of %s takes the tokens of both providers',
+  'a cluster of %s takes the tokens of the providers',
   async (_where, name, partition) => {
     await moveInstance(name, partition)
     await expectLogins(name)
@@ -57,7 +57,7 @@ test.each([
   PATIENCE,
 )
 
-test.each(['aws', 'builtin'])(
+test.each(PROVIDERS)(
   'with dual-stack endpoints, this authenticator takes no token, and so the login fails, by %s',
   async provider => {
     const env = { AWS_USE_DUALSTACK_ENDPOINT: 'true', AWS_ENDPOINT_URL_EKS: '' }
@@ -68,7 +68,7 @@ test.each(['aws', 'builtin'])(
 )
 
 test(
-  'with FIPS endpoints, a cluster takes the tokens of both providers',
+  'with FIPS endpoints, a cluster takes the tokens of the providers',
   // The lab's own endpoint of EKS has no FIPS form: it is reached by its name, through the proxy.
   () => expectLogins('demo', { AWS_USE_FIPS_ENDPOINT: 'true', AWS_ENDPOINT_URL_EKS: '' }),
   PATIENCE,

@@ -9,6 +9,11 @@ declare module '@vercel/ncc' {
       transpileOnly?: boolean
       /** A module's request, and what stands in its place, left out of the bundle. */
       externals?: Record<string, string>
+      sourceMap?: boolean
+      /** Whether the bundle reads its map when it starts; true if left out. */
+      sourceMapRegister?: boolean
+      /** What the paths of a map begin with; `../` if left out. */
+      sourceMapBasePrefix?: string
     },
-  ): Promise<{ code: string; assets: Record<string, { source: string | Buffer }> }>
+  ): Promise<{ code: string; map: string; assets: Record<string, { source: string | Buffer }> }>
 }

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchResult, Measure } from '../lab/bench/result.ts'
+import { escaped, TEXT_COLORS, type Theme, text } from './svg.ts'
 
 // Draws docs/bench.json as bars: docs/bench-light.svg and docs/bench-dark.svg, for <img width="100%">.
 //
@@ -11,8 +12,6 @@ import type { BenchResult, Measure } from '../lab/bench/result.ts'
 // as large on a phone as on a desktop. Where the place is narrow, names stand above their bars, not beside them; the
 // height is the same, since an image cannot change its own.
 
-type Theme = 'light' | 'dark'
-
 /** What is drawn, in this order. */
 const HEADINGS: Partial<Record<Measure['group'], string>> = {
   token: 'A token',
@@ -21,10 +20,10 @@ const HEADINGS: Partial<Record<Measure['group'], string>> = {
   clusters: 'Clusters in one step',
 }
 
-/** Text is readable (WCAG AA) and bars are visible on GitHub's own background of the theme. */
-const COLORS: Record<Theme, Record<'text' | 'quiet' | 'ours' | 'others' | 'range', string>> = {
-  light: { text: '#1f2328', quiet: '#59636e', ours: '#0969da', others: '#8c959f', range: '#1f2328' },
-  dark: { text: '#f0f6fc', quiet: '#9198a1', ours: '#1f6feb', others: '#6e7681', range: '#f0f6fc' },
+/** Bars are visible on GitHub's own background of the theme. */
+const BAR_COLORS: Record<Theme, Record<'ours' | 'others', string>> = {
+  light: { ours: '#0969da', others: '#8c959f' },
+  dark: { ours: '#1f6feb', others: '#6e7681' },
 }
 
 const FONT = `-apple-system, BlinkMacSystemFont, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif`
@@ -111,7 +110,8 @@ function without(beginning: string, name: string): string {
 }
 
 function style(theme: Theme): string {
-  const { text, quiet, ours, others, range } = COLORS[theme]
+  const { text, quiet } = TEXT_COLORS[theme]
+  const { ours, others } = BAR_COLORS[theme]
   return `
 text { font: 14px ${FONT}; fill: ${text} }
 .heading { font-size: 15px; font-weight: 600 }
@@ -122,7 +122,7 @@ text { font: 14px ${FONT}; fill: ${text} }
 .value { font-size: 13px; font-weight: 600; font-variant-numeric: tabular-nums }
 rect.ours { fill: ${ours} }
 rect.others { fill: ${others} }
-line { stroke: ${range}; stroke-width: 1.5 }
+line { stroke: ${text}; stroke-width: 1.5 }
 @media (max-width: ${NARROW}px) { .wide { display: none } .narrow { display: inline } }
 `
 }
@@ -176,22 +176,6 @@ function notesOf({ machine: { cpu, cores, memoryGiB, node } }: BenchResult, rows
 }
 
 /* Text. */
-
-function text(content: string, attributes: Record<string, string | number>): string {
-  const given = Object.entries(attributes).map(([name, value]) => ` ${name}="${value}"`)
-  return `<text${given.join('')}>${escaped(content)}</text>`
-}
-
-function escaped(content: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-  return (
-    content
-      .toWellFormed()
-      // What XML cannot hold, escaped or not.
-      .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\u{fffd}')
-      .replace(/[&<>"]/g, character => entities[character] ?? '')
-  )
-}
 
 /** A text in one line, or in two where one is too narrow, broken between words. */
 function wrapped(content: string, room: number): string[] {

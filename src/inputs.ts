@@ -1,10 +1,11 @@
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
-import { type ClusterReference, isRegion, isRoleArn, parseClusterReference } from './aws/arn.ts'
+import type { ClusterReference } from './aws/arn.ts'
 import { CREDENTIAL_SOURCES, type CredentialSource } from './aws/credential-source.ts'
-import { BadInput, type Mistake } from './bad-input.ts'
+import { BadInput } from './bad-input.ts'
 import { concealed } from './concealed.ts'
-import { formatRule, isNamespace, parseRules, RULE_FORM, type Rule } from './kube/rules.ts'
+import { InputReader } from './input-reader.ts'
+import { formatRule, isNamespace, type Rule } from './kube/rules.ts'
 import {
   type KubectlRequest,
   type KubectlVersion,
@@ -50,14 +51,12 @@ export type TokenProviderName = (typeof TOKEN_PROVIDERS)[number]
 type Env = NodeJS.ProcessEnv
 
 /**
- * Reads the action's inputs from the environment in which a runner hands them over (INPUT_<NAME>, blanks to
- * underscores: https://docs.github.com/actions/reference/workflows-and-actions/metadata-syntax#inputs). Nothing is
- * asked of any network.
+ * Reads the action's inputs from the environment. Nothing is asked of any network.
  *
  * @throws BadInput with every mistake that was found
  */
 export function readInputs(env: Env): Inputs {
-  const reader = new Reader(env)
+  const reader = new LoginReader(env)
   const clusters = reader.clusters()
   const { can, cannot } = reader.rules()
   const inputs: Inputs = {
@@ -90,126 +89,33 @@ export function readInputs(env: Env): Inputs {
   return inputs
 }
 
-const CLUSTER_FORMS =
-  'a name (letters, digits, "-", "_", at most 100, a letter or digit first) or arn:aws:eks:REGION:ACCOUNT:cluster/NAME'
-const LONGEST_TIMEOUT_SECONDS = 3600
-
-/** Reads one input after the other, and remembers what was wrong instead of stopping at it. */
-class Reader {
-  readonly mistakes: Mistake[] = []
-  readonly #env: Env
-
-  constructor(env: Env) {
-    this.#env = env
-  }
-
-  /** Undefined when the input is absent or blank. */
-  text(name: string): string | undefined {
-    return this.#raw(name)?.trim() || undefined
-  }
-
-  /** One a line, or commas. */
-  list(name: string): string[] | undefined {
-    return this.text(name)
-      ?.split(/[\n,]/)
-      .map(item => item.trim())
-      .filter(Boolean)
-  }
-
-  oneOf<Word extends string>(name: string, words: readonly Word[], otherwise: Word): Word {
-    const text = this.text(name)
-    const word = words.find(known => known === text)
-    if (text !== undefined && !word) this.#wrong(name, `"${text}" is none of its words`, words.join(', '))
-    return word ?? otherwise
-  }
-
-  /** The spellings that the toolkit's own boolean inputs take (YAML 1.2 core schema). */
-  flag(name: string, otherwise: boolean): boolean {
-    const text = this.text(name)
-    if (text === undefined) return otherwise
-    if (/^(?:true|True|TRUE)$/.test(text)) return true
-    if (!/^(?:false|False|FALSE)$/.test(text)) this.#wrong(name, `"${text}" is no boolean`, 'true, false')
-    return false
-  }
-
-  seconds(name: string, otherwise: number): number {
-    const text = this.text(name)
-    if (text === undefined) return otherwise
-    const seconds = /^\d{1,5}$/.test(text) ? Number(text) : 0
-    if (seconds >= 1 && seconds <= LONGEST_TIMEOUT_SECONDS) return seconds
-    this.#wrong(name, `"${text}" is no time to wait`, `whole seconds from 1 to ${LONGEST_TIMEOUT_SECONDS}`)
-    return otherwise
-  }
-
-  matching(name: string, fits: (text: string) => boolean, accepted: string): string | undefined {
-    const text = this.text(name)
-    if (text !== undefined && !fits(text)) this.#wrong(name, `"${text}" is none`, accepted)
-    return text
-  }
-
-  roleArn(name: string): string | undefined {
-    const text = this.text(name)
-    if (text === undefined || isRoleArn(text)) return text
-    const session = text.includes(':assumed-role/') ? ' but a session of a role' : ''
-    this.#wrong(name, `"${text}" is no role's ARN${session}`, 'arn:aws:iam::ACCOUNT:role/NAME')
-    return undefined
-  }
-
-  clusters(): ClusterReference[] {
-    const name = 'cluster-name'
-    const texts = this.list(name) ?? []
-    if (texts.length === 0)
-      this.#wrong(name, 'it is missing', `one or several, a line each or with commas; each ${CLUSTER_FORMS}`)
-    for (const twice of new Set(texts.filter((text, index) => texts.indexOf(text) !== index))) {
-      this.#wrong(name, `"${twice}" stands there twice`, 'each cluster once')
-    }
-    return texts.flatMap(text => {
-      const reference = parseClusterReference(text)
-      if (!reference) this.#wrong(name, `"${text}" names no cluster`, CLUSTER_FORMS)
-      return reference ?? []
-    })
-  }
-
-  region(clusters: ClusterReference[]): string | undefined {
-    const { AWS_REGION, AWS_DEFAULT_REGION } = this.#env
-    const accepted = 'the name of a region, like eu-central-1'
-    const given = this.text('region')
-    if (given !== undefined) return this.matching('region', isRegion, accepted)
-    // The environment's region counts only where a cluster is given without one.
-    const region = AWS_REGION || AWS_DEFAULT_REGION || undefined
-    const needed = clusters.some(cluster => !('region' in cluster))
-    if (needed && region && !isRegion(region)) {
-      const from = AWS_REGION ? 'AWS_REGION' : 'AWS_DEFAULT_REGION'
-      this.#wrong('region', `"${region}", which ${from} gives, is none`, accepted)
-    }
-    return region
-  }
-
+/** The inputs that only a login has. */
+class LoginReader extends InputReader {
   forOneCluster(name: string): string | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined
     // Those that are wrongly written count, too: all mistakes are told at once.
     const clusters = this.list('cluster-name')?.length ?? 0
     if (clusters > 1)
-      this.#wrong(name, `"${text}" cannot name ${clusters} clusters`, 'an alias with one cluster only')
-    if (/[\p{Cc}]/u.test(text)) this.#wrong(name, 'it holds control characters', 'one line of text')
+      this.wrong(name, `"${text}" cannot name ${clusters} clusters`, 'an alias with one cluster only')
+    if (/[\p{Cc}]/u.test(text)) this.wrong(name, 'it holds control characters', 'one line of text')
     return text
   }
 
   kubeconfig(): string {
     const name = 'kubeconfig'
-    const { RUNNER_TEMP, GITHUB_WORKSPACE } = this.#env
+    const { RUNNER_TEMP, GITHUB_WORKSPACE } = this.env
     const text = this.text(name)
     const accepted = `the path of one file, without "${delimiter}"`
     if (text === undefined) {
       if (RUNNER_TEMP) return join(RUNNER_TEMP, 'eks-login', 'kubeconfig')
-      this.#wrong(name, 'it is not given, and RUNNER_TEMP, where it would go by itself, is not set', accepted)
+      this.wrong(name, 'it is not given, and RUNNER_TEMP, where it would go by itself, is not set', accepted)
       return ''
     }
     // KUBECONFIG is a list: a path that holds its delimiter would be read as two.
     if (text.includes(delimiter) || /[\p{Cc}]/u.test(text))
-      this.#wrong(name, `"${text}" is not one path`, accepted)
-    if (/[/\\]$/.test(text)) this.#wrong(name, `"${text}" is a folder`, accepted)
+      this.wrong(name, `"${text}" is not one path`, accepted)
+    if (/[/\\]$/.test(text)) this.wrong(name, `"${text}" is a folder`, accepted)
     const path = text.replace(/^~(?=[/\\])/, () => homedir())
     return resolve(GITHUB_WORKSPACE ?? '.', path)
   }
@@ -221,9 +127,9 @@ class Reader {
     const url = URL.parse(text)
     const accepted = 'http://HOST:PORT or https://HOST:PORT'
     if (!url?.hostname || !['http:', 'https:'].includes(url.protocol)) {
-      this.#wrong(name, `"${concealed(text)}" is no URL of an HTTP proxy`, accepted)
+      this.wrong(name, `"${concealed(text)}" is no URL of an HTTP proxy`, accepted)
     } else if (text.includes('@')) {
-      this.#wrong(name, 'it holds a user or password, which would be a secret in the kubeconfig', accepted)
+      this.wrong(name, 'it holds a user or password, which would be a secret in the kubeconfig', accepted)
     }
     return text
   }
@@ -233,8 +139,8 @@ class Reader {
     const checksum = this.#kubectlChecksum(version)
     const host = this.#kubectlHost()
     if (!version) return undefined
-    for (const folder of ['RUNNER_TOOL_CACHE', 'RUNNER_TEMP'].filter(name => !this.#env[name])) {
-      this.#wrong(
+    for (const folder of ['RUNNER_TOOL_CACHE', 'RUNNER_TEMP'].filter(name => !this.env[name])) {
+      this.wrong(
         'kubectl-version',
         `${folder} is not set, and a download needs it`,
         'on a runner that sets it',
@@ -248,7 +154,7 @@ class Reader {
     const text = this.text(name)
     const version = text === undefined ? undefined : parseKubectlVersion(text)
     if (version?.kind !== 'mistake') return version
-    this.#wrong(name, version.problem, 'a version like 1.37.2, a minor version like 1.37, or cluster')
+    this.wrong(name, version.problem, 'a version like 1.37.2, a minor version like 1.37, or cluster')
     return undefined
   }
 
@@ -258,11 +164,11 @@ class Reader {
     const text = this.text(name)
     if (text === undefined) return undefined
     const checksum = parseChecksum(text)
-    if (!checksum) this.#wrong(name, `"${text}" is no sha256`, '64 hexadecimal digits')
+    if (!checksum) this.wrong(name, `"${text}" is no sha256`, '64 hexadecimal digits')
     // One that is wrongly written is told already.
     const exact = version ? version.kind === 'exact' : this.text('kubectl-version')
     if (!exact)
-      this.#wrong(
+      this.wrong(
         name,
         'kubectl-version names no one file that it could be of',
         'with an exact kubectl-version, like 1.37.2',
@@ -276,7 +182,7 @@ class Reader {
     if (text === undefined) return OFFICIAL_HOST
     const parsed = parseHost(text, this.text('kubectl-checksum') !== undefined)
     if ('host' in parsed) return parsed.host
-    this.#wrong(
+    this.wrong(
       name,
       parsed.problem,
       'https://HOST[:PORT][/PATH]; http:// of this machine, or with kubectl-checksum',
@@ -286,29 +192,12 @@ class Reader {
 
   /** Rules given once allowed and once not contradict each other. */
   rules(): { can: Rule[]; cannot: Rule[] } {
-    const can = this.#rulesOf('can', 'list namespaces')
-    const cannot = this.#rulesOf('cannot', 'list pods')
+    const can = this.rulesOf('can', 'list namespaces')
+    const cannot = this.rulesOf('cannot', 'list pods')
     const allowed = new Set(can.map(formatRule))
     for (const rule of cannot.map(formatRule).filter(text => allowed.has(text))) {
-      this.#wrong('cannot', `"${rule}" is among the rules of can, too`, 'a rule in one of the two')
+      this.wrong('cannot', `"${rule}" is among the rules of can, too`, 'a rule in one of the two')
     }
     return { can, cannot }
-  }
-
-  /** An input that is there and empty means no rules; one that is not there, the default. */
-  #rulesOf(name: string, otherwise: string): Rule[] {
-    const { rules, mistakes } = parseRules(this.#raw(name) ?? otherwise)
-    for (const { line, rule, problem } of mistakes) {
-      this.#wrong(name, `line ${line}, "${rule}": ${problem}`, RULE_FORM)
-    }
-    return rules
-  }
-
-  #raw(name: string): string | undefined {
-    return this.#env[`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`]
-  }
-
-  #wrong(input: string, problem: string, accepted: string): void {
-    this.mistakes.push({ input, problem, accepted })
   }
 }

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import type { Failure } from '../diagnosis/failure.ts'
 import type { Undo } from '../kube/kubeconfig.ts'
 import { failureGroup, failureTitle, harmless, type LogGroup, logGroups } from './log.ts'
 import { withPage } from './page.ts'
@@ -42,9 +43,45 @@ export async function warn(line: string): Promise<void> {
   warning(plain(line))
 }
 
+/** What a step tells people. */
+export interface Told {
+  groups: LogGroup[]
+  warnings: string[]
+  /** As `readable` gives them. */
+  failures: Failure[]
+  /** GitHub Markdown; null: none is wanted. */
+  summary: string | null
+}
+
+/** Log, annotations and job summary of a step; with failures, exit code 1. */
+export async function tell({ groups, warnings, failures, summary }: Told): Promise<void> {
+  const core = await toolkit()
+  for (const group of groups) print(core, group)
+  for (const warning of warnings) core.warning(warning)
+  for (const failure of failures) {
+    // Not folded: what is wrong is what a reader came for.
+    const { title, lines } = failureGroup(failure)
+    core.error(failureTitle(failure))
+    core.info(harmless([title, ...lines].join('\n')))
+  }
+  if (summary !== null) await writeSummary(core, summary)
+  if (failures.length > 0) process.exitCode = core.ExitCode.Failure
+}
+
+/** Failures as people may read them: without control characters, and with the page that tells more. */
+export function readable(failures: readonly Failure[]): Failure[] {
+  return failures.map(failure => withPage(plainFailure(failure), process.env))
+}
+
+/** Outputs of the step, by name; what is no text as JSON. */
+export async function setOutputs(outputs: Record<string, unknown>): Promise<void> {
+  const { setOutput } = await toolkit()
+  for (const [name, value] of Object.entries(outputs)) setOutput(name, value)
+}
+
 /**
- * Tells the job everything: log, annotations, job summary, outputs, and, after a success, the environment of later
- * steps. After a failure only the `report` output is set, and the exit code is 1.
+ * Tells the job everything of a login: log, annotations, job summary, outputs, and, after a success, the environment of
+ * later steps. After a failure only the `report` output is set, and the exit code is 1.
  *
  * @param kubeconfigText our entries, as a kubeconfig of their own; null when nothing was written
  */
@@ -53,29 +90,23 @@ export async function publish(
   kubeconfigText: string | null,
   { summary }: { summary: boolean },
 ): Promise<void> {
-  const core = await toolkit()
-  const failures = result.failures.map(failure => withPage(plainFailure(failure), process.env))
-  const report = { ...result, failures, warnings: result.warnings.map(plain) }
-  for (const group of logGroups(report, kubeconfigText)) print(core, group)
-  for (const warning of report.warnings) core.warning(warning)
-  for (const failure of report.failures) {
-    // Not folded: what is wrong is what a reader came for.
-    const { title, lines } = failureGroup(failure)
-    core.error(failureTitle(failure))
-    core.info(harmless([title, ...lines].join('\n')))
-  }
-  if (summary) await writeSummary(core, report)
-  core.setOutput('report', report)
-  if (report.result === 'success') exportLogin(core, report)
-  else process.exitCode = core.ExitCode.Failure
+  const report = { ...result, failures: readable(result.failures), warnings: result.warnings.map(plain) }
+  await tell({
+    groups: logGroups(report, kubeconfigText),
+    warnings: report.warnings,
+    failures: report.failures,
+    summary: summary ? summaryMarkdown(report) : null,
+  })
+  await setOutputs({ report })
+  if (report.result === 'success') await exportLogin(report)
 }
 
-/** A summary that cannot be written fails no login. */
-async function writeSummary(core: Toolkit, report: Report): Promise<void> {
+/** A summary that cannot be written fails no step. */
+async function writeSummary(core: Toolkit, markdown: string): Promise<void> {
   // A runner without summaries (an old GitHub Enterprise Server, another engine) sets no file for them.
   if (!process.env.GITHUB_STEP_SUMMARY) return
   await core.summary
-    .addRaw(summaryMarkdown(report))
+    .addRaw(markdown)
     .write()
     .catch((error: Error) => core.warning(`The job summary could not be written: ${error.message}`))
 }
@@ -88,16 +119,19 @@ function print(core: Toolkit, { title, lines }: LogGroup): void {
   core.endGroup()
 }
 
-function exportLogin(core: Toolkit, { kubeconfig, kubectl, clusters }: Report): void {
+async function exportLogin({ kubeconfig, kubectl, clusters }: Report): Promise<void> {
+  const core = await toolkit()
   const [first] = clusters
-  core.setOutput('kubeconfig', kubeconfig)
-  core.setOutput('context', first?.context)
-  core.setOutput('contexts', JSON.stringify(clusters.map(({ context }) => context)))
-  core.setOutput('cluster-arn', first?.arn)
-  core.setOutput('cluster-version', first?.version)
-  core.setOutput('username', first?.username)
-  core.setOutput('groups', JSON.stringify(first?.groups ?? []))
-  core.setOutput('role-arn', first?.roleArn)
+  await setOutputs({
+    kubeconfig,
+    context: first?.context,
+    contexts: JSON.stringify(clusters.map(({ context }) => context)),
+    'cluster-arn': first?.arn,
+    'cluster-version': first?.version,
+    username: first?.username,
+    groups: JSON.stringify(first?.groups ?? []),
+    'role-arn': first?.roleArn,
+  })
   core.exportVariable('KUBECONFIG', kubeconfig)
   core.exportVariable('KUBE_CONFIG_PATH', kubeconfig)
   if (kubectl) core.addPath(dirname(kubectl.path))

@@ -1,7 +1,8 @@
 import type { Failure, Possibility, Step } from '../diagnosis/failure.ts'
+import type { Probe } from '../kube/verdict.ts'
 import type { Installed } from '../kubectl/install.ts'
 import { plain } from './plain.ts'
-import type { ClusterReport, Report } from './report.ts'
+import type { ClusterReport, Report, Span } from './report.ts'
 
 /** A part of the log: a heading, and lines that belong under it. */
 export interface LogGroup {
@@ -13,15 +14,20 @@ export interface LogGroup {
 export function logGroups(report: Report, kubeconfigText: string | null): LogGroup[] {
   const clusters = report.clusters.map(cluster => ({
     title: `${cluster.name} (${cluster.region}): ${identity(cluster)}`,
-    lines: [...facts(cluster), '', ...probeLines(cluster)],
+    lines: [...facts(cluster), '', ...probeLines(cluster.probes)],
   }))
   const file = report.kubeconfig && kubeconfigText ? [kubeconfigGroup(report.kubeconfig, kubeconfigText)] : []
   const tool = report.kubectl ? [kubectlGroup(report.kubectl)] : []
-  const timings = report.timings.map(
+  return [...clusters, ...file, ...tool, timingsGroup(report.timings)]
+}
+
+/** What took how long, and from when. */
+export function timingsGroup(timings: readonly Span[]): LogGroup {
+  const lines = timings.map(
     ({ name, cluster, start, milliseconds }) =>
       `${String(milliseconds).padStart(8)} ms  from ${String(start).padStart(7)}  ${name}${cluster ? ` (${cluster})` : ''}`,
   )
-  return [...clusters, ...file, ...tool, { title: 'Timings', lines: timings }]
+  return { title: 'Timings', lines }
 }
 
 function identity({ username, roleArn }: ClusterReport): string {
@@ -43,7 +49,8 @@ function facts(cluster: ClusterReport): string[] {
   ]
 }
 
-function probeLines({ probes }: ClusterReport): string[] {
+/** What was asked of the authorizer, a line each. */
+export function probeLines(probes: readonly Probe[]): string[] {
   const width = Math.max(0, ...probes.map(({ asked }) => asked.length))
   return probes.flatMap(({ asked, expected, answer, passed, reason, notes }) => [
     `${passed ? 'pass' : 'FAIL'}  can-i ${asked.padEnd(width)}  ${answer.padEnd(8)}  expected ${expected}${reason ? `  (${reason})` : ''}`,

@@ -1,7 +1,8 @@
 import type { Failure, Possibility, Step } from '../diagnosis/failure.ts'
+import type { Probe } from '../kube/verdict.ts'
 import type { Installed } from '../kubectl/install.ts'
 import { failureTitle, OTHERWISE, provenance } from './log.ts'
-import { oneLine, plain } from './plain.ts'
+import { code, fenced, text } from './markdown.ts'
 import type { ClusterReport, Report } from './report.ts'
 
 /** The job summary of a run, as GitHub Markdown. */
@@ -28,17 +29,19 @@ function kubectl({ version, source }: Installed): string {
 
 function cluster({ name, region, version, context, username, roleArn, probes }: ClusterReport): string {
   const who = `${code(context)} is ${code(username ?? 'unknown')}${roleArn ? ` (${code(roleArn)})` : ''}`
+  return [`**${name}**, ${region}, ${text(`Kubernetes ${version}`)}: ${who}`, ...probeTable(probes)].join(
+    '\n\n',
+  )
+}
+
+/** What was asked of the authorizer, as a table; none where nothing was. */
+export function probeTable(probes: readonly Probe[]): string[] {
+  if (probes.length === 0) return []
   const rows = probes.map(
     ({ asked, expected, answer, passed, reason }) =>
       `| ${passed ? '✅' : '❌'} | ${code(asked)} | ${answer} | ${expected} | ${text(reason)} |`,
   )
-  const table = ['| | can-i | answer | expected | reason |', '| --- | --- | --- | --- | --- |', ...rows].join(
-    '\n',
-  )
-  return [
-    `**${name}**, ${region}, ${text(`Kubernetes ${version}`)}: ${who}`,
-    ...(rows.length > 0 ? [table] : []),
-  ].join('\n\n')
+  return [['| | can-i | answer | expected | reason |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')]
 }
 
 /** One failure in full, as GitHub Markdown: cause, evidence, cure, and what else it may be. */
@@ -61,24 +64,4 @@ function possibility({ cause, tell, cure }: Possibility, index: number): string 
 
 function step(given: Step): string {
   return typeof given === 'string' ? text(given) : fenced(given.language, given.text)
-}
-
-/** A code block that nothing in it ends (https://spec.commonmark.org/0.31.2/#fenced-code-blocks). */
-function fenced(language: string, content: string): string {
-  const longest = Math.max(2, ...(content.match(/`+/g) ?? []).map(({ length }) => length))
-  const fence = '`'.repeat(longest + 1)
-  return [fence + language, plain(content), fence].join('\n')
-}
-
-/** Inline code that what it holds cannot end, and that a table cell can carry. */
-function code(value: string): string {
-  return `\`${oneLine(value).replaceAll('`', "'").replaceAll('|', '\\|')}\``
-}
-
-/** Text from outside, without a meaning in Markdown or HTML, be it a paragraph of its own or a part of one. */
-function text(value: string): string {
-  return oneLine(value)
-    .replace(/[\\`*_~&[\]<>|#!]/g, '\\$&')
-    .replace(/^[-+=]/, '\\$&')
-    .replace(/^(\d+)([.)])/, '$1\\$2')
 }

@@ -1,7 +1,7 @@
 import { principalOf } from './arn.ts'
 import type { CallOptions } from './bounds.ts'
-import { ask, clientSettings, endpointOf } from './calls.ts'
 import type { Credentials } from './credentials.ts'
+import { openEks } from './eks-client.ts'
 import { AwsProblem } from './evidence.ts'
 
 /** An access entry of a cluster (https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html). */
@@ -52,7 +52,7 @@ export async function findAccessEntry(
     if (described.status === 'fulfilled')
       return { kind: 'found', entry: described.value, asked: asked.slice(1) }
     if (listed.status === 'fulfilled') return amongListed(listed.value, principal.arn, api, asked)
-    return isAbsence(described.reason)
+    return isAbsentEntry(described.reason)
       ? { kind: 'none', sure: principal.whole, asked }
       : { kind: 'unknown', asked }
   } finally {
@@ -106,8 +106,8 @@ function entryLine({ username, groups, createdAt, modifiedAt }: AccessEntry): st
   ].join('; ')
 }
 
-/** The same code says that there is no such cluster. */
-function isAbsence(error: unknown): boolean {
+/** Whether an error says that a principal has no access entry; the same code says that there is no such cluster. */
+export function isAbsentEntry(error: unknown): boolean {
   const evidence = error instanceof AwsProblem ? error.evidence : null
   return (
     evidence?.kind === 'refused' &&
@@ -124,19 +124,15 @@ interface Api {
 
 async function openApi(
   clusterName: string,
-  { identity }: Credentials,
+  describer: Credentials,
   region: string,
   options: CallOptions,
 ): Promise<Api> {
-  const settings = await clientSettings(options)
-  const { EKSClient, DescribeAccessEntryCommand, ListAccessEntriesCommand } = await import('./sdk.ts')
-  const client = new EKSClient({ region, credentials: identity, ...settings })
-  const endpoint = endpointOf('EKS', region, options.env)
-  const asking = <T>(operation: string, send: (bound: { abortSignal: AbortSignal }) => Promise<T>) =>
-    ask(`eks:${operation}`, clusterName, endpoint, options, () => settings, send)
+  const eks = await openEks(describer, region, options)
+  const { DescribeAccessEntryCommand, ListAccessEntriesCommand } = await import('./sdk.ts')
   return {
     list: () =>
-      asking('ListAccessEntries', async bound => {
+      eks.ask('ListAccessEntries', clusterName, async (client, bound) => {
         const found: string[] = []
         for (let nextToken: string | undefined, first = true; first || nextToken; first = false) {
           const page = new ListAccessEntriesCommand({ clusterName, ...(nextToken ? { nextToken } : {}) })
@@ -147,7 +143,7 @@ async function openApi(
         return found
       }),
     describe: principalArn =>
-      asking('DescribeAccessEntry', async bound => {
+      eks.ask('DescribeAccessEntry', clusterName, async (client, bound) => {
         const command = new DescribeAccessEntryCommand({ clusterName, principalArn })
         const { accessEntry = {} } = await client.send(command, bound)
         const { username = '', kubernetesGroups = [], createdAt, modifiedAt } = accessEntry
@@ -159,6 +155,6 @@ async function openApi(
           ...(modifiedAt ? { modifiedAt: modifiedAt.toISOString() } : {}),
         }
       }),
-    close: () => client.destroy(),
+    close: () => eks.close(),
   }
 }

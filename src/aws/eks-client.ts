@@ -1,0 +1,43 @@
+import type { CallOptions } from './bounds.ts'
+import { ask, clientSettings, endpointOf } from './calls.ts'
+import type { Credentials } from './credentials.ts'
+
+type Client = import('@aws-sdk/client-eks').EKSClient
+
+/** What a command is sent with: the SDK's client, and the bound of the one question. */
+export type Sending<Answer> = (client: Client, bound: { abortSignal: AbortSignal }) => Promise<Answer>
+
+/** The EKS API of a region, for several questions that are asked with the SDK over one client. */
+export interface EksClient {
+  /**
+   * @param operation `DescribeAccessEntry`
+   * @param resource what it is about
+   * @throws AwsProblem refused, answer-unreadable, unreachable, timed-out
+   */
+  ask<Answer>(operation: string, resource: string, send: Sending<Answer>): Promise<Answer>
+  close(): void
+}
+
+/** @throws AwsProblem ca-bundle-unreadable */
+export async function openEks(
+  { identity }: Credentials,
+  region: string,
+  options: CallOptions,
+): Promise<EksClient> {
+  const settings = await clientSettings(options)
+  const { EKSClient } = await import('./sdk.ts')
+  const client = new EKSClient({ region, credentials: identity, ...settings })
+  const endpoint = endpointOf('EKS', region, options.env)
+  return {
+    ask: (operation, resource, send) =>
+      ask(
+        `eks:${operation}`,
+        resource,
+        endpoint,
+        options,
+        () => settings,
+        bound => send(client, bound),
+      ),
+    close: () => client.destroy(),
+  }
+}

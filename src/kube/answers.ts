@@ -1,4 +1,4 @@
-import type { ApiClient } from './client.ts'
+import type { ApiClient, Method, RequestOptions } from './client.ts'
 import { type ApiEvidence, KubeProblem } from './evidence.ts'
 import { redact } from './secrets.ts'
 
@@ -22,9 +22,9 @@ export type JsonObject = Record<string, unknown>
  */
 export async function ask(
   api: ApiClient,
-  method: 'GET' | 'POST',
+  method: Method,
   path: string,
-  options: { body?: unknown; accept?: string } = {},
+  options: RequestOptions = {},
 ): Promise<JsonObject> {
   const { status, body } = await api.request(method, path, options)
   const answer = parse(body)

@@ -19,14 +19,20 @@ export interface ApiAnswer {
   body: string
 }
 
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
+
+export interface RequestOptions {
+  /** Sent as JSON. */
+  body?: unknown
+  /** Of the body; plain JSON if left out. */
+  contentType?: string
+  accept?: string
+}
+
 /** One authenticated identity's view of the API server. */
 export interface ApiClient {
   /** Resolves with any HTTP status; rejects with KubeProblem when no answer came. */
-  request(
-    method: 'GET' | 'POST',
-    path: string,
-    options?: { body?: unknown; accept?: string },
-  ): Promise<ApiAnswer>
+  request(method: Method, path: string, options?: RequestOptions): Promise<ApiAnswer>
   close(): void
 }
 
@@ -223,7 +229,7 @@ function overHttp2(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
     send: async (token, [method, path, options], signal) => {
       const body = options?.body === undefined ? null : JSON.stringify(options.body)
       const stream = (await live()).request(
-        { ':method': method, ':path': join(url, path), ...headers(token, body, options?.accept) },
+        { ':method': method, ':path': join(url, path), ...headers(token, body, options) },
         { signal, endStream: body === null },
       )
       if (body !== null) stream.end(body)
@@ -263,7 +269,7 @@ function overHttp1(server: ApiServer, first: TLSSocket, dial: () => Promise<TLSS
         signal,
         method,
         path: join(url, path),
-        headers: { host: url.host, ...headers(token, body, options?.accept) },
+        headers: { host: url.host, ...headers(token, body, options) },
       })
       asking.once('error', reject)
       asking.once('response', answer =>
@@ -318,23 +324,28 @@ function join(server: URL, path: string): string {
   return server.pathname.replace(/\/$/, '') + path
 }
 
-function headers(token: string, body: string | null, accept = 'application/json'): Record<string, string> {
+function headers(
+  token: string,
+  body: string | null,
+  { accept = 'application/json', contentType = 'application/json' }: RequestOptions = {},
+): Record<string, string> {
   return {
     accept,
     authorization: `Bearer ${token}`,
     'user-agent': 'eks-login',
     ...(body === null
       ? {}
-      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(body)) }),
   }
 }
 
 /**
- * Discovery, which is what GET asks for, is a few MiB in a cluster with many custom resources, and a review a few KiB.
- * An answer beyond this is not from an API server.
+ * Discovery, which is what GET asks for, is a few MiB in a cluster with many custom resources, a review a few KiB, and an
+ * object that was changed at most the 1.5 MiB that etcd takes, with its quotes escaped. An answer beyond this is not from an API server.
  */
 function maxBytesOf(method: string): number {
-  return method === 'GET' ? 64 * 2 ** 20 : 2 ** 20
+  if (method === 'GET') return 64 * 2 ** 20
+  return method === 'POST' ? 2 ** 20 : 4 * 2 ** 20
 }
 
 function collect(stream: Readable, method: string, path: string, whole: (text: string) => void): void {

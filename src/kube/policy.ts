@@ -17,13 +17,20 @@ export interface Subject {
 export interface RbacObject {
   apiVersion: typeof RBAC_VERSION
   kind: 'Role' | 'RoleBinding' | 'ClusterRole' | 'ClusterRoleBinding'
-  metadata: { name: string; namespace?: string; labels?: Record<string, string> }
+  metadata: ObjectMeta & { namespace?: string }
   rules?: PolicyRule[]
   roleRef?: { apiGroup: string; kind: string; name: string }
   subjects?: { apiGroup: string; kind: string; name: string }[]
 }
 
-type PolicyRule = {
+/** What objects of a policy are called, and what else is to be known of them. */
+export interface ObjectMeta {
+  name: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
+}
+
+export type PolicyRule = {
   apiGroups?: string[]
   resources?: string[]
   resourceNames?: string[]
@@ -42,17 +49,17 @@ const RBAC_VERSION = 'rbac.authorization.k8s.io/v1'
  * A name of an object narrows a right to it, but not for `create` and `deletecollection`: such a request names none
  * (same page, "Referring to resources").
  *
- * @param metadata name of every object, and labels if they shall have any
+ * @param metadata of every object
  */
 export function policyObjects(
   rights: readonly Right[],
   subjects: readonly Subject[],
-  metadata: { name: string; labels?: Record<string, string> },
+  meta: ObjectMeta,
 ): RbacObject[] {
   const byNamespace = Map.groupBy(rights, namespaceOf)
   return [...byNamespace.keys()]
     .sort()
-    .flatMap(namespace => objectsIn(namespace, byNamespace.get(namespace) ?? [], subjects, metadata))
+    .flatMap(namespace => objectsIn(namespace, byNamespace.get(namespace) ?? [], subjects, meta))
 }
 
 /** The same as a manifest for `kubectl apply -f -`. */
@@ -74,10 +81,10 @@ function objectsIn(
   namespace: string,
   rights: readonly Right[],
   subjects: readonly Subject[],
-  { name, labels }: { name: string; labels?: Record<string, string> },
+  { name, ...meta }: ObjectMeta,
 ): RbacObject[] {
   const prefix = namespace ? '' : 'Cluster'
-  const metadata = { name, ...(namespace ? { namespace } : {}), ...(labels ? { labels } : {}) }
+  const metadata = { name, ...(namespace ? { namespace } : {}), ...meta }
   return [
     { apiVersion: RBAC_VERSION, kind: `${prefix}Role`, metadata, rules: rulesOf(rights) },
     {

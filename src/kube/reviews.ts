@@ -26,7 +26,8 @@ export interface Review {
 }
 
 const SUBJECT_REVIEWS = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
-const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+const OWN_ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/subjectaccessreviews'
 
 /**
  * The API server takes 100 streams a connection by default (kube-apiserver,
@@ -59,21 +60,32 @@ export async function whoAmI(api: ApiClient): Promise<Identity | null> {
   }
 }
 
+/** Somebody else, as the API server knows who has authenticated. An empty username stands for one of many. */
+export interface Somebody {
+  username: string
+  groups: readonly string[]
+}
+
 /**
  * Asks the authorizer about all rules (SelfSubjectAccessReview, authorization.k8s.io/v1), side by side over
  * the one connection. Rules that mean the same are asked once.
  *
+ * @param of whose access it is about; ours, if left out (else SubjectAccessReview, which not everybody may create)
  * @returns a review for each rule, in their order
  * @throws ApiProblem for the first answer that is no review; what is not yet asked is then left
  */
-export async function reviewRules(api: ApiClient, rules: readonly ResolvedRule[]): Promise<Review[]> {
+export async function reviewRules(
+  api: ApiClient,
+  rules: readonly ResolvedRule[],
+  of?: Somebody,
+): Promise<Review[]> {
   const questions = new Map(rules.map(rule => [questionOf(rule), rule]))
   const waiting = [...questions]
   const verdicts = new Map<string, Verdict>()
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [question, rule] = next
-      verdicts.set(question, await reviewRule(api, rule))
+      verdicts.set(question, await reviewRule(api, rule, of))
     }
   }
   await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, waiting.length) }, work)).catch(error => {
@@ -87,13 +99,21 @@ function questionOf({ kind, attributes }: ResolvedRule): string {
   return JSON.stringify([kind, attributes])
 }
 
-async function reviewRule(api: ApiClient, rule: ResolvedRule): Promise<Verdict> {
-  const spec =
-    rule.kind === 'url' ? { nonResourceAttributes: rule.attributes } : { resourceAttributes: rule.attributes }
-  const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec }
-  const { status } = await ask(api, 'POST', ACCESS_REVIEWS, { body })
+async function reviewRule(api: ApiClient, rule: ResolvedRule, of: Somebody | undefined): Promise<Verdict> {
+  const [kind, path] = of
+    ? (['SubjectAccessReview', ACCESS_REVIEWS] as const)
+    : (['SelfSubjectAccessReview', OWN_ACCESS_REVIEWS] as const)
+  const spec = {
+    ...(rule.kind === 'url'
+      ? { nonResourceAttributes: rule.attributes }
+      : { resourceAttributes: rule.attributes }),
+    ...(of?.username ? { user: of.username } : {}),
+    ...(of ? { groups: of.groups } : {}),
+  }
+  const body = { apiVersion: 'authorization.k8s.io/v1', kind, spec }
+  const { status } = await ask(api, 'POST', path, { body })
   if (!isObject(status) || typeof status.allowed !== 'boolean') {
-    throw unexpected(ACCESS_REVIEWS, 'a review without status.allowed')
+    throw unexpected(path, 'a review without status.allowed')
   }
   const said = { reason: text(status.reason), evaluationError: text(status.evaluationError) }
   if (status.allowed) return { answer: 'yes', allowed: true, denied: false, ...said }

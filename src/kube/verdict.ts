@@ -72,7 +72,9 @@ function neededBeside(reason: string, probes: readonly Probe[], reviews: readonl
 }
 
 /** Evidence of every rule that the cluster's discovery cannot make sense of. */
-export function mistakenRules(mistakes: RuleMistake[]): VerdictEvidence[] {
+export function mistakenRules(
+  mistakes: RuleMistake[],
+): Extract<VerdictEvidence, { kind: 'rule-mistaken' }>[] {
   return mistakes.map(({ rule, problem }) => ({ kind: 'rule-mistaken', rule, problem }))
 }
 

@@ -12,7 +12,15 @@ export type ClusterSpec = Omit<ClusterOptions, 'region' | 'endpoint' | 'certific
    * lab's AWS describes each as this one, and each takes no token but those signed for it.
    */
   readonly neighbours?: readonly string[]
+  /**
+   * ARN of the role that made the cluster: an administrator in it, whatever aws-auth says, whom no list of mappings
+   * shows (https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html).
+   */
+  readonly creator?: string
 }
+
+/** Whom EKS maps the creator of a cluster to. */
+export const CREATOR = { username: 'kubernetes-admin', groups: ['system:masters'] } as const
 
 export type ClusterStart = ClusterSpec & { readonly aws: LabAws }
 

@@ -234,7 +234,8 @@ describe('of access entries before aws-auth', () => {
 
   async function startWithFile(dynamicfilepath: string): Promise<ServerAddress> {
     const authority = await createAuthority('authenticator CA')
-    const [{ config, log, address }] = await prepareAuthenticators(keeper, authority, ['demo'], 'aws')
+    const of = { partition: 'aws' as const, creator: undefined }
+    const [{ config, log, address }] = await prepareAuthenticators(keeper, authority, ['demo'], of)
     const { server, ...rest } = JSON.parse(await readFile(config, 'utf8'))
     const strict = { ...server, dynamicfilepath, dynamicfileUserIDStrict: true }
     await writeFile(config, JSON.stringify({ ...rest, server: strict }))

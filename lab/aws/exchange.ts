@@ -33,6 +33,7 @@ export type Service = {
 export type LoggedRequest = {
   at: Date
   service: ServiceName
+  method: string
   operation: string
   region: string | null
   /** ARN of who signed it; null where nobody did, or nobody whom we know. */
@@ -113,5 +114,6 @@ function incoming(request: IncomingMessage, body: Buffer): Incoming {
 function logged(service: ServiceName, reading: Reading, request: IncomingMessage): LoggedRequest {
   const { operation, region, identity } = reading
   const userAgent = request.headers['user-agent'] ?? null
-  return { at: new Date(), service, operation, region, identity, status: null, userAgent }
+  const { method = 'GET' } = request
+  return { at: new Date(), service, method, operation, region, identity, status: null, userAgent }
 }

@@ -24,7 +24,7 @@ import { Store } from './store.ts'
  * the lab's AWS.
  */
 export async function startCluster(options: ClusterStart): Promise<LabCluster> {
-  const { aws, region = aws.instance.region, neighbours = [], ...described } = options
+  const { aws, region = aws.instance.region, neighbours = [], creator, ...described } = options
   const { name, account } = described
   const hostName = `${name}.${region}.eks.lab.test`.toLowerCase()
   const authority = await createAuthority(`${name} CA`)
@@ -39,7 +39,7 @@ export async function startCluster(options: ClusterStart): Promise<LabCluster> {
     return accessPolicies(uniqueId => aws.accessEntries.holderOf(arn, uniqueId))
   }
   const start = async (clusterName: string) => {
-    const { authenticate } = createAuthenticator({ clusterName, region, account, aws, awsAuth })
+    const { authenticate } = createAuthenticator({ clusterName, region, account, aws, awsAuth, creator })
     const whose: Authenticate = async given => (given === token ? ADMINISTRATOR : authenticate(given))
     const server = await serveHttps(certificate, received =>
       answerRequest(received, store, whose, policiesOf(clusterName)),

@@ -14,6 +14,11 @@ export type Gate = {
   caPem: string
   /** Every request so far, the oldest first; its operation is its path. */
   requests: LoggedRequest[]
+  /**
+   * What is done with each request before it is handed on, or, with its answer's status, before that is handed back; a
+   * wait holds it up. null: nothing.
+   */
+  between: ((request: { method: string; path: string }, status: number | null) => Promise<void>) | null
   /** Orders a fault of all paths, or of one. */
   fail(target: { path?: string; times?: number }, fault: Fault): FaultOrder
   stop(): Promise<void>
@@ -35,7 +40,12 @@ export async function openGate(apiServer: ServerAddress, { http2 = true } = {}):
       operation: request.path,
       region: null,
       identity: null,
-      answer: () => handOn(request, apiServer),
+      answer: async () => {
+        await gate.between?.(request, null)
+        const answer = await handOn(request, apiServer)
+        await gate.between?.(request, answer.status)
+        return answer
+      },
       answerFault,
     }),
   } as const
@@ -48,25 +58,28 @@ export async function openGate(apiServer: ServerAddress, { http2 = true } = {}):
   // A client may break off the handshake, or the session.
   server.on('sessionError', () => {})
   const { port, stop } = await listen(server)
-  return {
+  const gate: Gate = {
     endpoint: `https://127.0.0.1:${port}`,
     caPem: authority.certificatePem,
     requests,
+    between: null,
     fail: ({ path, ...target }, fault) =>
       faults.order({ service: 'kubernetes', ...(path ? { operation: path } : {}), ...target }, fault),
     stop,
   }
+  return gate
 }
 
 async function handOn(
   { method, target, headers, body }: Incoming,
   apiServer: ServerAddress,
 ): Promise<Answer> {
-  const { authorization, accept } = headers
+  const { authorization, accept, 'content-type': contentType } = headers
   const sent = body.length > 0 ? JSON.parse(body.toString()) : undefined
   const answer = await ask(apiServer, method, target, sent, {
     ...(authorization ? { authorization } : {}),
     ...(accept ? { accept } : {}),
+    ...(contentType ? { 'content-type': contentType } : {}),
   })
   return json(answer.status, answer.body)
 }

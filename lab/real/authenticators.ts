@@ -5,6 +5,7 @@ import pLimit from 'p-limit'
 import type { ServerAddress } from '../admin.ts'
 import type { Partition } from '../aws/regions.ts'
 import type { Authority } from '../certificates.ts'
+import { CREATOR } from '../cluster.ts'
 import type { Keeper, KeptProcess } from '../runner/keeper.ts'
 import { buildRealCluster } from './build.ts'
 import { freePort } from './ports.ts'
@@ -32,7 +33,7 @@ export async function prepareAuthenticators(
   keeper: Keeper,
   authority: Authority,
   [name, ...neighbours]: readonly [string, ...string[]],
-  partition: Partition,
+  { partition, creator }: { readonly partition: Partition; readonly creator: string | undefined },
 ): Promise<Authenticators> {
   const stateDir = join(keeper.folder, 'authenticators')
   const write = (file: string, text: string) => writeFile(join(stateDir, file), text, { mode: 0o600 })
@@ -50,6 +51,8 @@ export async function prepareAuthenticators(
       generateKubeconfig: file('webhook.yaml'),
       // Whose STS hosts a token may name.
       partition,
+      // What EKS mounts beside its own files: nobody finds it in aws-auth.
+      ...(creator ? { mapRoles: [{ roleARN: creator, ...CREATOR }] } : {}),
     }
     await write(`${clusterID}.yaml`, JSON.stringify({ clusterID, server }))
     const address = { port, caPem: authority.certificatePem }
@@ -74,7 +77,7 @@ export async function startAuthenticators(
   const { authenticator: command } = await buildRealCluster()
   const limit = pLimit(atOnce)
   const start = async ({ address, config, log }: Authenticator) => {
-    const backend = ['--backend-mode', 'EKSConfigMap', '--kubeconfig', kubeconfig]
+    const backend = ['--backend-mode', 'MountedFile,EKSConfigMap', '--kubeconfig', kubeconfig]
     const kept = keeper.start({ command, args: ['server', '--config', config, ...backend], env }, log)
     await answers(address, '/healthz', kept, log)
     return kept

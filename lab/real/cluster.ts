@@ -26,7 +26,7 @@ export type RealCluster = LabCluster & {
  * @throws BuildError when that fails; Error with the end of a log when a process ends before its time
  */
 export async function startCluster(options: ClusterStart): Promise<RealCluster> {
-  const { aws, region = aws.instance.region, neighbours = [], ...described } = options
+  const { aws, region = aws.instance.region, neighbours = [], creator, ...described } = options
   const { name } = described
   const hostName = `${name}.${region}.eks.lab.test`.toLowerCase()
   const authority = await createAuthority(`${name} CA`)
@@ -50,6 +50,7 @@ export async function startCluster(options: ClusterStart): Promise<RealCluster> 
       authority,
       name,
       neighbours,
+      creator,
       partition: partitionOf(region) ?? 'aws',
       hostNames: [hostName],
       authenticatorEnv,

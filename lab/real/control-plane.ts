@@ -23,6 +23,8 @@ export type ControlPlaneOptions = {
   readonly neighbours: readonly string[]
   /** Of the cluster's region: what STS hosts a token may name. */
   readonly partition: Partition
+  /** ARN of the role that made the cluster, if anybody did. */
+  readonly creator: string | undefined
   /** Names and addresses of the API server beside 127.0.0.1 and localhost. */
   readonly hostNames: readonly string[]
   /** The authenticators' environment, the whole of it: where their STS and their proxy are. */
@@ -48,8 +50,8 @@ export type ControlPlane = {
  * @throws Error with the end of its log when one of them ends before, or after 60 seconds
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { keeper, authority, name, neighbours, partition, findKey } = options
-  const authenticators = await prepareAuthenticators(keeper, authority, [name, ...neighbours], partition)
+  const { keeper, authority, name, neighbours, findKey } = options
+  const authenticators = await prepareAuthenticators(keeper, authority, [name, ...neighbours], options)
   const relay =
     neighbours.length > 0 ? await startTokenRelay({ checkers: authenticators, findKey }) : undefined
   const origin = relay

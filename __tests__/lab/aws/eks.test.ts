@@ -238,6 +238,7 @@ test('the log tells who asked for what and how it went, and no secret', async ()
     {
       at: expect.any(Date),
       service: 'eks',
+      method: 'GET',
       operation: 'DescribeCluster',
       region: 'eu-west-1',
       identity: SESSION,

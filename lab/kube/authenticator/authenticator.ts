@@ -1,6 +1,7 @@
 import type { LabAws } from '../../aws/aws.ts'
 import { clusterArn } from '../../aws/clusters.ts'
 import { privateDnsName } from '../../aws/instance.ts'
+import { CREATOR } from '../../cluster.ts'
 import type { ConfigMap, UserInfo } from '../objects.ts'
 import { readAwsAuth } from './aws-auth.ts'
 import { createSts, type Identity } from './identity.ts'
@@ -19,6 +20,8 @@ export type AuthenticatorOptions = {
   readonly aws: LabAws
   /** Gives kube-system/aws-auth as it is now. @returns undefined when there is none */
   readonly awsAuth: () => ConfigMap | undefined
+  /** ARN of the role that made the cluster, if anybody did. */
+  readonly creator?: string | undefined
 }
 
 export type Authenticator = {
@@ -72,17 +75,20 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
  * (https://docs.aws.amazon.com/eks/latest/userguide/grant-k8s-access.html#set-cam). A cluster that AWS does not know, as
  * it is no more or not yet there, has no access entries.
  */
-function sourcesOf({ clusterName, region, aws, awsAuth, account = aws.account }: AuthenticatorOptions) {
+function sourcesOf(options: AuthenticatorOptions): readonly MappingSource[] {
+  const { clusterName, region, aws, awsAuth, account = aws.account, creator } = options
+  const made: MappingSource = ({ canonicalArn }) =>
+    creator?.toLowerCase() === canonicalArn.toLowerCase() ? CREATOR : undefined
   const arn = clusterArn(region, account, clusterName)
   const accessEntries: MappingSource = ({ userId }) => aws.accessEntries.mappingOf(arn, userId)
   const configMap = readAwsAuth(awsAuth())
   switch (aws.findCluster(arn)?.accessConfig.authenticationMode) {
     case 'API':
-      return [accessEntries]
+      return [made, accessEntries]
     case 'API_AND_CONFIG_MAP':
-      return [accessEntries, configMap]
+      return [made, accessEntries, configMap]
     default:
-      return [configMap]
+      return [made, configMap]
   }
 }
 

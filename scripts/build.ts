@@ -18,7 +18,7 @@ import ncc from '@vercel/ncc'
 //   node scripts/build.ts           writes dist/
 //   node scripts/build.ts --check   says whether dist/ is what src builds, and changes nothing
 
-const ENTRIES = ['login', 'cleanup', 'token']
+const ENTRIES = ['login', 'cleanup', 'token', 'grant']
 /**
  * The toolkit's HTTP client, which serves its OIDC tokens and its downloads alone and is nine tenths of it: neither is
  * ever asked for here, and it would otherwise be read at each start. In its place stands a module that is there anyway.

@@ -4,7 +4,11 @@ import { BadInput } from '../src/bad-input.ts'
 import type { AwsAuthReading } from '../src/diagnosis/aws-auth.ts'
 import { DIAGNOSES, diagnose, stepFailures } from '../src/diagnosis/diagnose.ts'
 import type { About, Evidence, Failure } from '../src/diagnosis/failure.ts'
+import { diagnoseGrant, grantDiagnoses } from '../src/diagnosis/grant.ts'
 import { diagnoseKubectl, kubectlDiagnoses } from '../src/diagnosis/kubectl.ts'
+import type { GrantEvidence } from '../src/grant/evidence.ts'
+import { needsOf } from '../src/grant/needs.ts'
+import type { Right } from '../src/kube/policy.ts'
 import type { KubectlEvidence } from '../src/kubectl/evidence.ts'
 import { failureMarkdown } from '../src/report/summary.ts'
 import { Cancelled } from '../src/run.ts'
@@ -14,7 +18,7 @@ import { table } from './table.ts'
 
 type Kind = Evidence['kind']
 
-const RIGHT = {
+const RIGHT: Right = {
   kind: 'resource',
   attributes: { verb: 'VERB', group: '', resource: 'RESOURCE', subresource: '', namespace: '', name: '' },
   namespaced: true,
@@ -112,6 +116,10 @@ const VARIANTS: Partial<Record<Kind, object[]>> = {
     { code: 'ResourceNotFoundException' },
     { code: 'ThrottlingException' },
     { status: 503, code: 'ServiceUnavailableException' },
+    {
+      ...{ asked: 'eks:CreateAccessEntry', code: 'AccessDeniedException' },
+      message: `${USER} is not authorized to perform: eks:CreateAccessEntry because no identity-based policy allows it`,
+    },
     { asked: 'sts:AssumeRole', resource: 'ROLE', code: 'AccessDenied' },
     { asked: 'sts:AssumeRoleWithWebIdentity', resource: 'ROLE', code: 'AccessDenied' },
     { code: 'InvalidSignatureException', message: 'Signature expired', clockSkewSeconds: -3600 },
@@ -173,6 +181,19 @@ const VARIANTS: Partial<Record<Kind, object[]>> = {
     { code: 'EEXIST', obstacle: OBSTACLE },
   ],
   'kubeconfig-secret': [{ where: ['WHERE'] }],
+}
+
+/** The same of a grant. */
+const GRANT_VARIANTS: Partial<Record<GrantEvidence['kind'], object[]>> = {
+  'method-unavailable': [
+    { method: 'access-entry', authenticationMode: 'CONFIG_MAP' },
+    { method: 'aws-auth', authenticationMode: 'API' },
+  ],
+  'name-reserved': [{ what: 'username', name: 'system:USERNAME', reserved: 'system:' }],
+  'object-conflict': [{ object: 'ClusterRole NAME', manifest: 'MANIFEST\n' }],
+  'calls-denied': [
+    { denied: [{ call: 'list ClusterRoles', message: 'MESSAGE' }], needs: needsOf('aws-auth', [RIGHT]) },
+  ],
 }
 
 const LINE = { list: 'mapRoles', line: 1, text: 'LINE', mended: 'MENDED', isOnly: true } as const
@@ -261,6 +282,7 @@ function section([code, failures]: OfCode): string {
 async function allFailures(root: string): Promise<Failure[]> {
   const kinds = Object.keys(DIAGNOSES) as Kind[]
   const kubectlKinds = Object.keys(kubectlDiagnoses) as KubectlEvidence['kind'][]
+  const grantKinds = Object.keys(grantDiagnoses) as GrantEvidence['kind'][]
   const about = { cluster: 'CLUSTER', region: 'REGION' }
   const failures = [
     ...stepFailures(new BadInput([{ input: 'INPUT', problem: 'PROBLEM', accepted: 'ACCEPTED' }])),
@@ -274,13 +296,16 @@ async function allFailures(root: string): Promise<Failure[]> {
     ...kubectlKinds.flatMap(kind =>
       [{ code: 'SELF_SIGNED_CERT_IN_CHAIN' }, {}].map(given => diagnoseKubectl(sample(kind, given))),
     ),
+    ...grantKinds.flatMap(kind =>
+      (GRANT_VARIANTS[kind] ?? [{}]).map(given => diagnoseGrant(sample(kind, given), about)),
+    ),
   ]
   await expectAllCodes(root, failures)
   return failures
 }
 
 /** Evidence in which every field that is not given holds its own name in capitals. */
-function sample<Of extends Evidence | KubectlEvidence>(kind: Of['kind'], given: object): Of {
+function sample<Of extends Evidence | KubectlEvidence | GrantEvidence>(kind: Of['kind'], given: object): Of {
   const known: Record<string, unknown> = { kind, ...given }
   return new Proxy(known, {
     get: (_, name) => (name in known ? known[String(name)] : String(name).toUpperCase()),

@@ -17,7 +17,10 @@ export interface RunnerCredentials {
 }
 
 /** Of the source that the input credential-source allows; nothing is sought yet. */
-export function runnerCredentials({ credentialSource }: Inputs, run: Run): RunnerCredentials {
+export function runnerCredentials(
+  { credentialSource }: Pick<Inputs, 'credentialSource'>,
+  run: Run,
+): RunnerCredentials {
   const found = new Map<string, Promise<Credentials>>()
   const again = async (region: string) => {
     let source = ''

@@ -159,7 +159,7 @@ async function isSigner(file: string, text: string): Promise<boolean> {
 }
 
 /** Fails when a secret stands in what a step printed, handed on or wrote to any file of its runner. */
-async function expectNoSecret(lab: Lab, runner: Runner, result: StepResult): Promise<void> {
+export async function expectNoSecret(lab: Lab, runner: Runner, result: StepResult): Promise<void> {
   const { log, stderr, outputs, env, state, summary, annotations } = result
   const files = await textsBelow(runner.folder)
   const places = {

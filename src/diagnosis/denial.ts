@@ -20,6 +20,8 @@ export interface Denied {
   policyName: string
   /** Half a sentence with its verb: "call eks:DescribeCluster". */
   deed: string
+  /** All that the caller needs for what it is about, of which this is one; else only this. */
+  needs?: Statement[]
 }
 
 type Denying = Pick<Diagnosis, 'cause' | 'cure' | 'otherwise'>
@@ -119,7 +121,7 @@ function cureOf(
   const { principal, policyName, denial, action } = denied
   const statement = statementOf(denied, kind)
   if (reason === 'implicit' && kind === 'identity-based policy')
-    return grant(principal, policyName, statement)
+    return grant(principal, policyName, ...(denied.needs ?? [statement]))
   const place = placeOf(kind, principal)
   if (reason === 'implicit') {
     const levels = kind === 'service control policy' ? ' Each level of the organization needs it in one.' : ''

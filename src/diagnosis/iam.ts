@@ -8,7 +8,7 @@ import { commandLine, shell } from './shell.ts'
 export interface Statement {
   Effect: 'Allow'
   Principal?: unknown
-  Action: string
+  Action: string | string[]
   Resource?: string
   Condition?: object
 }
@@ -26,9 +26,9 @@ export function describePolicyName(region: string, cluster: string): string {
   return `eks-login-${region}-${cluster}`.slice(0, 128)
 }
 
-/** A permission of a role or user, as a policy of its own, and the command that gives it. */
-export function grant(principal: Principal | null, policyName: string, statement: Statement): Step[] {
-  const policy = policyOf(statement)
+/** Permissions of a role or user, as a policy of its own, and the command that gives it. */
+export function grant(principal: Principal | null, policyName: string, ...statements: Statement[]): Step[] {
+  const policy = policyOf(...statements)
   if (!principal) return ['Attach this policy to the role or user that the runner is:', json(policy)]
   const { kind, name } = principal
   return [

@@ -1,4 +1,4 @@
-import { principalOf } from '../aws/arn.ts'
+import { type Principal, principalOf } from '../aws/arn.ts'
 import { readDenial } from '../aws/denial.ts'
 import type { AwsEvidence } from '../aws/evidence.ts'
 import { partition } from '../aws/hosts.ts'
@@ -7,7 +7,7 @@ import { deniedAssumption, deniedWebIdentity } from './assumption.ts'
 import { refusedForCredentials } from './credential-answers.ts'
 import { deniedByPolicy } from './denial.ts'
 import type { About, Diagnoses, Diagnosis } from './failure.ts'
-import { describePolicyName } from './iam.ts'
+import { describePolicyName, type Statement } from './iam.ts'
 import { timedOut, unreachableService, unreadableAnswer } from './reach.ts'
 import { failingService, throttledService } from './retries.ts'
 import { commandLine, shell } from './shell.ts'
@@ -52,7 +52,8 @@ function refusedCall(evidence: Refused, about: About): Diagnosis {
     return { ...deniedAssumption(evidence, about), evidence: told }
   if (asked === 'sts:AssumeRoleWithWebIdentity' && /^(AccessDenied|InvalidIdentityToken)/.test(code))
     return { ...deniedWebIdentity(evidence, about), evidence: [...told, ...claims(about)] }
-  if (code === 'AccessDeniedException') return deniedDescription(evidence, told, about)
+  if (code === 'AccessDeniedException')
+    return isOfEntries(asked) ? deniedEntry(evidence, told, about) : deniedDescription(evidence, told, about)
   if (code === 'ResourceNotFoundException') return absentCluster(told, about)
   return {
     code: 'EKS207',
@@ -98,10 +99,7 @@ function deniedDescription(evidence: Refused, told: string[], about: About): Dia
   const { principal = principalOf(about.caller ?? '') } = denial
   if (arn && deniedElsewhere(evidence, denial.resource))
     return wrongAccount(told, arn, principal ? { ...about, caller: principal.arn } : about)
-  const resource =
-    arn ??
-    denial.resource ??
-    `arn:${principal?.partition ?? partition(region)}:eks:${region}:${principal?.account ?? '*'}:cluster/${cluster}`
+  const resource = arn ?? denial.resource ?? likelyArn(about, principal)
   return {
     code: 'EKS201',
     evidence: told,
@@ -116,3 +114,52 @@ function deniedDescription(evidence: Refused, told: string[], about: About): Dia
     }),
   }
 }
+
+/** The ARN of a cluster that nobody told: in the account of who asks for it. */
+function likelyArn({ region, cluster }: About, principal: Principal | null): string {
+  return `arn:${principal?.partition ?? partition(region)}:eks:${region}:${principal?.account ?? '*'}:cluster/${cluster}`
+}
+
+/** What a grant asks of access entries (a login that failed asks for them, too, and a denial tells it nothing). */
+function isOfEntries(asked: string): boolean {
+  return /^eks:\w*Access(Entry|Policies)/.test(asked)
+}
+
+function deniedEntry(evidence: Refused, told: string[], about: About): Diagnosis {
+  const { region, cluster, grantee } = about
+  const denial = readDenial(evidence.message)
+  const { principal = principalOf(about.caller ?? '') } = denial
+  const arn = about.arn ?? likelyArn(about, principal)
+  const entry = arn.replace(':cluster/', ':access-entry/')
+  const role = principalOf(grantee ?? '')
+  const entryArn = role ? `${entry}/role/${role.account}/${role.name}/*` : `${entry}/*`
+  const needs: Statement[] = [
+    { Effect: 'Allow', Action: ['eks:DescribeCluster', 'eks:CreateAccessEntry'], Resource: arn },
+    { Effect: 'Allow', Action: ENTRY_ACTIONS, Resource: entryArn },
+  ]
+  // To make an entry with tags is to tag it, too.
+  const action = /perform: (eks:\w+)/.exec(evidence.message)?.[1] ?? evidence.asked
+  return {
+    code: 'EKS215',
+    evidence: told,
+    ...deniedByPolicy({
+      denial,
+      action,
+      resource: action === 'eks:CreateAccessEntry' ? arn : entryArn,
+      principal,
+      region,
+      policyName: `eks-login-grant-${region}-${cluster}`.slice(0, 128),
+      deed: `call ${action}`,
+      needs,
+    }),
+  }
+}
+
+/** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html */
+const ENTRY_ACTIONS = [
+  'eks:DescribeAccessEntry',
+  'eks:ListAssociatedAccessPolicies',
+  'eks:UpdateAccessEntry',
+  'eks:DeleteAccessEntry',
+  'eks:TagResource',
+]

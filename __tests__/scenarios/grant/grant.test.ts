@@ -1,0 +1,278 @@
+import { PATIENCE, scenario } from '../scenario.ts'
+import { CREATOR, deeds, expectRefusal, type Granted, grants, writesAmong } from './grants.ts'
+
+const at = scenario([{ name: 'demo', authenticationMode: 'CONFIG_MAP', creator: CREATOR }])
+const { newRole, roleWith, grant, grantAs, loginAs, admin, behindGate } = grants(at)
+
+const RULES =
+  'list namespaces\nget configmaps/settings -n default\ncreate pods --subresource=exec -n default\nget /metrics'
+
+function expectSuccess(granted: Granted): void {
+  expect(granted.plan.failures).toEqual([])
+  expect(granted.code).toBe(0)
+}
+
+describe('the story', () => {
+  test(
+    'a role that the cluster does not know is granted what it shall be able to do, and a login proves it',
+    async () => {
+      const role = newRole()
+      const granted = await grant({ 'role-arn': role.arn, can: RULES })
+      expectSuccess(granted)
+      const name = `eks-login-${role.name}`
+      expect(deeds(granted)).toEqual([
+        `create ClusterRole ${name}`,
+        `create Role default/${name}`,
+        `create ClusterRoleBinding ${name}`,
+        `create RoleBinding default/${name}`,
+        'update ConfigMap kube-system/aws-auth',
+      ])
+      expect(granted.outputs).toMatchObject({ changed: 'true', username: role.name, method: 'aws-auth' })
+      expect(granted.plan.probes.map(({ passed }) => passed)).toEqual([true, true, true, true])
+      expect(granted.summary).toContain('### Granted')
+      expect(granted.log).toContain(`+  username: ${role.name}`)
+
+      const cannot = 'list pods\nget secrets\nget configmaps/other\ncreate pods'
+      const login = await loginAs(role, { can: RULES, cannot, 'expect-username': role.name })
+      expect(login.report.failures).toEqual([])
+    },
+    PATIENCE,
+  )
+
+  test(
+    'a second run changes nothing, and asks the API server for no write at all',
+    async () => {
+      const role = newRole()
+      expectSuccess(await grant({ 'role-arn': role.arn, can: RULES }))
+      const gate = behindGate()
+      const before = gate.requests.length
+      const again = await grant({ 'role-arn': role.arn, can: RULES })
+      expectSuccess(again)
+      expect(again.outputs.changed).toBe('false')
+      expect(deeds(again)).toEqual([])
+      const asked = gate.requests.slice(before)
+      expect(writesAmong(asked)).toEqual([])
+      // One for each thing looked at: a kind of objects, aws-auth, the API's own documents, a rule.
+      const questions = asked.map(({ method, operation }) => `${method} ${operation}`)
+      const reviews = questions.filter(question => question.endsWith('reviews'))
+      expect(reviews).toHaveLength(4)
+      expect(new Set(questions).size).toBe(questions.length - reviews.length + 1)
+    },
+    PATIENCE,
+  )
+
+  test(
+    'plan prints the difference and changes nothing; what it says is what apply then does',
+    async () => {
+      const role = newRole()
+      const gate = behindGate()
+      const planned = await grant({ 'role-arn': role.arn, mode: 'plan' })
+      expectSuccess(planned)
+      expect(planned.outputs.changed).toBe('true')
+      expect(planned.log).toContain('+kind: ClusterRole')
+      // Rehearsed, and not done.
+      const paths = gate.requests.filter(({ method }) => method === 'PATCH').map(({ operation }) => operation)
+      expect(paths.length).toBeGreaterThan(0)
+      const found = await admin(
+        'GET',
+        `/apis/rbac.authorization.k8s.io/v1/clusterroles/eks-login-${role.name}`,
+      )
+      expect(found.status).toBe(404)
+      const granted = await grant({ 'role-arn': role.arn })
+      expect(granted.plan.changes).toEqual(planned.plan.changes)
+    },
+    PATIENCE,
+  )
+
+  test(
+    'what a rule gave goes with the rule, and revoke takes away all of it: a login fails for it is nobody',
+    async () => {
+      const role = newRole()
+      expectSuccess(await grant({ 'role-arn': role.arn, can: RULES }))
+      const name = `eks-login-${role.name}`
+      const less = await grant({ 'role-arn': role.arn, can: 'list namespaces' })
+      expectSuccess(less)
+      expect(deeds(less)).toEqual([
+        `update ClusterRole ${name}`,
+        `delete RoleBinding default/${name}`,
+        `delete Role default/${name}`,
+      ])
+      const mapRoles = await textOfMapRoles()
+      const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
+      expectSuccess(revoked)
+      expect(deeds(revoked)).toEqual([
+        `delete ClusterRoleBinding ${name}`,
+        `delete ClusterRole ${name}`,
+        'update ConfigMap kube-system/aws-auth',
+      ])
+      expect(revoked.plan.changes.at(-1)).toMatchObject({ before: mapRoles })
+      expect(revoked.log).toContain('mapRoles of aws-auth as it was')
+      const login = await loginAs(role)
+      expect(login.report.failures.map(({ code }) => code)).toEqual(['EKS501'])
+      const again = await grant({ 'role-arn': role.arn, mode: 'revoke' })
+      expect(again.outputs.changed).toBe('false')
+    },
+    PATIENCE,
+  )
+
+  test(
+    'a username of many is bound by its groups',
+    async () => {
+      const role = newRole()
+      const username = 'ci:{{SessionName}}'
+      expectRefusal(await grant({ 'role-arn': role.arn, username }), ['EKS001'])
+      const granted = await grant({ 'role-arn': role.arn, username, groups: 'deployers', name: 'deployers' })
+      expectSuccess(granted)
+      expect(granted.plan.changes[1]?.after).toContain('kind: Group\n  name: deployers')
+      const login = await loginAs(role, { 'expect-groups': 'deployers' })
+      expect(login.report.failures).toEqual([])
+    },
+    PATIENCE,
+  )
+})
+
+async function textOfMapRoles(): Promise<string> {
+  const { body } = await admin('GET', '/api/v1/namespaces/kube-system/configmaps/aws-auth')
+  return (body as { data: { mapRoles: string } }).data.mapRoles
+}
+
+describe('what it does not do', () => {
+  test(
+    'what is dangerous is refused, each thing by name, until it is asked for',
+    async () => {
+      const role = newRole()
+      const can = '* * -A\nescalate clusterroles\nimpersonate users\nlist secrets'
+      const refused = await grant({ 'role-arn': role.arn, groups: 'system:masters', can })
+      expectRefusal(refused, Array(5).fill('EKS720'))
+      expect(await textOfMapRoles()).not.toContain(role.name)
+      const granted = await grant({
+        'role-arn': role.arn,
+        groups: 'system:masters',
+        can,
+        'allow-admin': 'true',
+      })
+      expectSuccess(granted)
+      expect((await loginAs(role, { can: 'list secrets -A', cannot: '' })).report.failures).toEqual([])
+    },
+    PATIENCE,
+  )
+
+  test(
+    'a role that is mapped as a node is left as it is',
+    async () => {
+      const role = newRole()
+      const node = `- rolearn: arn:aws:iam::111122223333:role/${role.name}\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n`
+      await at.cluster.writeMapRoles((await textOfMapRoles()) + node)
+      for (const mode of ['apply', 'revoke'])
+        expectRefusal(await grant({ 'role-arn': role.arn, mode }), ['EKS720'])
+      expect(await textOfMapRoles()).toContain(node)
+    },
+    PATIENCE,
+  )
+
+  test(
+    'a field that somebody else manages is not taken over, and its manager is named',
+    async () => {
+      const role = newRole()
+      expectSuccess(await grant({ 'role-arn': role.arn }))
+      const path = `/apis/rbac.authorization.k8s.io/v1/clusterroles/eks-login-${role.name}`
+      const rules = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'delete'] }]
+      await admin(
+        'PATCH',
+        `${path}?fieldManager=terraform`,
+        { rules },
+        { 'content-type': 'application/merge-patch+json' },
+      )
+      const refused = await grant({ 'role-arn': role.arn })
+      expectRefusal(refused, ['EKS620'])
+      expect(refused.plan.failures[0]?.evidence.join()).toContain('"terraform"')
+      const { body } = await admin('GET', path)
+      expect(body).toMatchObject({ rules })
+    },
+    PATIENCE,
+  )
+
+  test(
+    'another role\u2019s grant of the same name is not taken over',
+    async () => {
+      const [one, other] = [newRole(), newRole()]
+      expectSuccess(await grant({ 'role-arn': one.arn, name: 'shared' }))
+      for (const mode of ['apply', 'revoke']) {
+        const refused = await grant({ 'role-arn': other.arn, name: 'shared', mode })
+        expectRefusal(refused, ['EKS622', 'EKS622'])
+        expect(refused.plan.failures[0]?.evidence.join()).toContain(one.arn)
+      }
+      expect((await loginAs(one)).report.failures).toEqual([])
+    },
+    PATIENCE,
+  )
+
+  test(
+    'a method that the cluster does not take, a rule that it does not know, and wrong inputs are told at once',
+    async () => {
+      const role = newRole()
+      expectRefusal(await grant({ 'role-arn': role.arn, method: 'access-entry' }), ['EKS522'])
+      const mistaken = await grant({ 'role-arn': role.arn, can: 'list unicorns\nget podz' })
+      expectRefusal(mistaken, ['EKS602', 'EKS602'])
+      const wrong = {
+        'role-arn': 'arn:aws:iam::1:user/x',
+        name: 'a b',
+        mode: 'destroy',
+        'cluster-name': 'demo, other',
+      }
+      expectRefusal(await grant(wrong), ['EKS001', 'EKS001', 'EKS001', 'EKS001'])
+    },
+    PATIENCE,
+  )
+})
+
+describe('who is no administrator', () => {
+  test(
+    'is told each call that is denied, and is given by the pasted manifest what it takes',
+    async () => {
+      const operator = roleWith('eks:DescribeCluster')
+      await at.cluster.mapRole(operator.arn, operator.name)
+      const role = newRole()
+      const refused = await grantAs(operator, { 'role-arn': role.arn, can: RULES })
+      expectRefusal(refused, ['EKS621'])
+      const [failure] = refused.plan.failures
+      for (const call of ['list ClusterRoles', 'list RoleBindings', 'get ConfigMap kube-system/aws-auth'])
+        expect(failure?.cause).toContain(call)
+      const manifest = failure?.cure.find(step => typeof step === 'object')
+      await at.cluster.apply(manifest?.text ?? '')
+      const granted = await eventually(() => grantAs(operator, { 'role-arn': role.arn, can: RULES }))
+      expectSuccess(granted)
+      expect((await loginAs(role, { can: RULES })).report.failures).toEqual([])
+    },
+    PATIENCE,
+  )
+
+  test(
+    'cannot give what it has not',
+    async () => {
+      const operator = roleWith('eks:DescribeCluster')
+      await at.cluster.mapRole(operator.arn, operator.name)
+      const role = newRole()
+      const { plan } = await grantAs(operator, { 'role-arn': role.arn })
+      const manifest = plan.failures[0]?.cure.find(step => typeof step === 'object')
+      await at.cluster.apply(manifest?.text ?? '')
+      await eventually(() => grantAs(operator, { 'role-arn': role.arn, mode: 'plan' }))
+      const refused = await grantAs(operator, { 'role-arn': role.arn, can: 'delete nodes' })
+      if (KUBERNETES === 'real') {
+        expectRefusal(refused, ['EKS621'])
+        expect(refused.plan.failures[0]?.evidence.join()).toContain(
+          'attempting to grant RBAC permissions not currently held',
+        )
+      }
+    },
+    PATIENCE,
+  )
+})
+
+/** A binding counts a moment after it is written. */
+async function eventually(work: () => Promise<Granted>): Promise<Granted> {
+  for (let tries = 0; ; tries++) {
+    const granted = await work()
+    if (granted.code === 0 || tries === 20) return granted
+  }
+}

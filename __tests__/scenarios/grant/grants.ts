@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Answer, ask, serverOf } from '../../../lab/admin.ts'
+import type { Role } from '../../../lab/aws/identities.ts'
+import { type Gate, openGate } from '../../../lab/kube/gate.ts'
+import type { Runner, StepResult } from '../../../lab/runner/runner.ts'
+import type { GrantReport } from '../../../src/grant/report.ts'
+import { ACTION, expectNoSecret, PATIENCE, PROVIDERS, type Scenario } from '../scenario.ts'
+
+// An administrator's job beside the runner's: one grants, and the other logs in with what it was granted.
+
+export type Granted = StepResult & { plan: GrantReport }
+
+/** The role that makes the lab's cluster, and is an administrator in it. */
+export const CREATOR = 'arn:aws:iam::111122223333:role/creator'
+
+export const GRANT = join(ACTION, 'grant')
+
+/** What a scenario of a cluster that `CREATOR` made can do beside a login. */
+export function grants(at: Scenario) {
+  let gate: Gate
+  let creator: Role
+  let ends: (() => Promise<unknown> | undefined)[] = []
+  let count = 0
+  const roleOf = (name: string, path: string, actions: string[]) =>
+    at.lab.aws.identities.createRole({
+      ...{ name, path },
+      trust: {
+        Statement: [
+          { Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' },
+        ],
+      },
+      policies: { own: { Statement: [{ Effect: 'Allow', Action: actions, Resource: '*' }] } },
+    })
+  beforeAll(async () => {
+    creator = roleOf('creator', '/', ['eks:*'])
+    gate = await openGate(serverOf(await readFile(at.cluster.adminKubeconfig, 'utf8')))
+  }, PATIENCE)
+  afterAll(() => gate?.stop())
+  beforeEach(() => {
+    ends = []
+  })
+  afterEach(async () => {
+    gate.between = null
+    for (const end of ends.reverse()) await end()
+  })
+
+  /** Runs the grant as the runner runs it, as the role, and looks through all that it left behind for secrets. */
+  const grantAs = async (
+    role: Role,
+    inputs: Record<string, string>,
+    { env = {}, on = at.runner }: { env?: Record<string, string>; on?: Runner } = {},
+  ): Promise<Granted> => {
+    const { instance } = at.lab.aws
+    const before = instance.roleArn
+    instance.roleArn = role.arn
+    try {
+      const result = await on.run({ action: GRANT, inputs: inputsOf(inputs), env })
+      await expectNoSecret(at.lab, on, result)
+      return { ...result, plan: JSON.parse(result.outputs.plan ?? 'null') }
+    } finally {
+      instance.roleArn = before
+    }
+  }
+  const inputsOf = (inputs: Record<string, string>) => ({
+    'cluster-name': at.cluster.name,
+    region: at.cluster.region,
+    'token-provider': PROVIDERS[0] ?? 'builtin',
+    ...inputs,
+  })
+
+  return {
+    inputsOf,
+    /** A role with a path that no cluster knows, and that a login may describe the cluster with. */
+    newRole: (path = '/ci/') => roleOf(`deployer-${++count}`, path, ['eks:DescribeCluster']),
+    /** A role that may do in AWS what is given. */
+    roleWith: (...actions: string[]) => roleOf(`operator-${++count}`, '/', actions),
+    grant: (inputs: Record<string, string>, options = {}) => grantAs(creator, inputs, options),
+    grantAs,
+    get creator() {
+      return creator
+    },
+    /** A login of the role, which has no part in what is granted to it. */
+    async loginAs(role: Role, inputs: Record<string, string> = {}) {
+      at.lab.aws.instance.roleArn = role.arn
+      return at.login(inputs, { on: await at.anotherRunner() })
+    },
+    /** Asks the API server as its administrator. */
+    async admin(method: string, path: string, body?: unknown, headers = {}): Promise<Answer> {
+      return ask(serverOf(await readFile(at.cluster.adminKubeconfig, 'utf8')), method, path, body, headers)
+    },
+    /** Until the test ends, EKS describes the cluster by a gate before it, at which requests are counted. */
+    behindGate(): Gate {
+      const { name, region, caPem, endpoint, arn } = at.cluster
+      const authenticationMode = at.lab.aws.findCluster(arn)?.accessConfig.authenticationMode ?? 'CONFIG_MAP'
+      const put = (endpoint: string, certificateAuthorityPem: string) =>
+        at.lab.aws.putCluster({ name, region, endpoint, certificateAuthorityPem, authenticationMode })
+      put(gate.endpoint, gate.caPem)
+      ends.push(async () => put(endpoint, caPem))
+      return gate
+    },
+    /** What is done when the test is over. */
+    end(ending: () => Promise<unknown>) {
+      ends.push(ending)
+    },
+  }
+}
+
+/** What a grant did to what, in its order. */
+export function deeds({ plan }: Granted): string[] {
+  return plan.changes.map(({ action, what }) => `${action} ${what}`)
+}
+
+/** Requests that ask the API server to change something. */
+export function writesAmong(requests: Gate['requests']): string[] {
+  return requests
+    .filter(({ method, operation }) => method !== 'GET' && !/reviews$/.test(operation))
+    .map(({ method, operation }) => `${method} ${operation}`)
+}
+
+/** What a failed grant told: its codes, with a cure each, and what it left undone. */
+export function expectRefusal(granted: Granted, codes: string[]): void {
+  expect(granted.plan.failures.map(({ code }) => code)).toEqual(codes)
+  expect(granted.code).toBe(1)
+  expect(Object.keys(granted.outputs)).toEqual(['plan'])
+  for (const { code, cause, cure } of granted.plan.failures) {
+    expect(granted.annotations).toContainEqual(
+      expect.objectContaining({ level: 'error', message: expect.stringContaining(`${code} `) }),
+    )
+    expect(granted.log).toContain(cause)
+    expect(granted.summary).toContain(code)
+    expect(cure.length).toBeGreaterThan(0)
+    for (const step of cure)
+      for (const line of (typeof step === 'string' ? step : step.text).split('\n'))
+        expect(granted.log).toContain(line)
+  }
+}

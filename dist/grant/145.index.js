@@ -1,0 +1,1 @@
+export const id=145;export const ids=[145];export const modules={5145:(e,s,c)=>{c.r(s),c.d(s,{CreateAccessEntryCommand:()=>t.c6K,DeleteAccessEntryCommand:()=>t.dew,DescribeAccessEntryCommand:()=>t.VV3,ListAssociatedAccessPoliciesCommand:()=>t.kFG,UpdateAccessEntryCommand:()=>t.N9Z});var t=c(4524)}};

@@ -1,0 +1,1 @@
+export const id=912;export const ids=[912];export const modules={7912:(e,o,t)=>{t.r(o),t.d(o,{AssumeRoleCommand:()=>d.QL,GetCallerIdentityCommand:()=>d.zI,STSClient:()=>d.iM});var d=t(1695)}};

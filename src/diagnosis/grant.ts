@@ -1,0 +1,183 @@
+import type { DeniedCall, GrantEvidence, Obstacle } from '../grant/evidence.ts'
+import { GrantProblem } from '../grant/evidence.ts'
+import { policyFor, policyName, type Right } from '../kube/policy.ts'
+import { diagnose } from './diagnose.ts'
+import type { About, Diagnoses, Diagnosis, Failure, Step } from './failure.ts'
+import { failuresOf, type Scene } from './investigate.ts'
+import { commandLine, shell } from './shell.ts'
+
+// Apart from the others, as a login has none of it.
+
+/** What a grant that went wrong amounts to. */
+export async function grantFailures(error: unknown, about: About, scene: Scene): Promise<Failure[]> {
+  if (!(error instanceof GrantProblem)) return failuresOf(error, about, scene)
+  return error.evidence.map(evidence => diagnoseGrant(evidence, about))
+}
+
+/** The cause of a piece of evidence, and its cure. */
+export function diagnoseGrant(evidence: Obstacle, about: About): Failure {
+  if (evidence.kind === 'rule-mistaken') return diagnose(evidence, about)
+  const name = grantDiagnoses[evidence.kind] as (evidence: GrantEvidence, about: About) => Diagnosis
+  const { code, ...rest } = name(evidence, about)
+  return { code, ...(about.cluster ? { cluster: about.cluster } : {}), ...rest }
+}
+
+/** The grant action: EKS52x, EKS62x and EKS72x. */
+export const grantDiagnoses: Diagnoses<GrantEvidence> = {
+  'aws-auth-untouchable': ({ list, problem }, { authenticationMode }) => ({
+    code: 'EKS520',
+    cause: `${list} of aws-auth is left as it is: ${problem}`,
+    evidence: [`${list} of the ConfigMap kube-system/aws-auth: ${problem}; nothing was written`],
+    cure: [
+      'Mend it by hand: one wrong line in it can lock every node and person out. What is there is shown by:',
+      shell(
+        commandLine(
+          ...[
+            'kubectl',
+            '-n',
+            'kube-system',
+            'get',
+            'configmap',
+            'aws-auth',
+            '-o',
+            `jsonpath={.data.${list}}`,
+          ],
+        ),
+      ),
+      ...(authenticationMode === 'API_AND_CONFIG_MAP'
+        ? ['Or map the role with an access entry (method: access-entry), for which aws-auth is not touched.']
+        : []),
+    ],
+  }),
+  'entry-of-another': ({ principalArn, accessEntryArn, found, wanted }, { region, cluster }) => ({
+    code: 'EKS521',
+    cause: 'the role has an access entry that no grant has made, and it is not as it shall be',
+    evidence: [
+      `the access entry of ${principalArn} has ${found}, where ${wanted} is wanted; nothing was written`,
+    ],
+    cure: [
+      'Hand it over to the grant, which then makes it what it shall be:',
+      shell(
+        commandLine(
+          ...['aws', 'eks', 'tag-resource', '--region', region, '--resource-arn', accessEntryArn],
+          ...['--tags', 'app.kubernetes.io/managed-by=eks-login'],
+        ),
+      ),
+      'Or delete it, where nothing else depends on it; its access policies go with it:',
+      shell(
+        commandLine(
+          ...['aws', 'eks', 'delete-access-entry', '--region', region, '--cluster-name', cluster],
+          ...['--principal-arn', principalArn],
+        ),
+      ),
+    ],
+  }),
+  'method-unavailable': ({ method, authenticationMode }, { region, cluster }) => ({
+    code: 'EKS522',
+    cause: `the cluster takes no mapping by ${method}: its authentication mode is ${authenticationMode}`,
+    evidence: [
+      `eks:DescribeCluster says authenticationMode ${authenticationMode}; the input method is ${method}`,
+    ],
+    cure:
+      method === 'aws-auth'
+        ? ['Leave method out, or set it to access-entry: a cluster does not go back to aws-auth.']
+        : [
+            'Leave method out, or set it to aws-auth. Or let the cluster take access entries, too, which cannot be undone:',
+            shell(
+              commandLine(
+                ...['aws', 'eks', 'update-cluster-config', '--region', region, '--name', cluster],
+                ...['--access-config', 'authenticationMode=API_AND_CONFIG_MAP'],
+              ),
+            ),
+          ],
+  }),
+  'mapping-shadowed': ({ principalArn, found, wanted }) => ({
+    code: 'EKS523',
+    cause: 'the role has an access entry, which counts before aws-auth',
+    evidence: [
+      `the access entry of ${principalArn} has ${found}, where ${wanted} is wanted; nothing was written`,
+    ],
+    cure: ['Leave method out, or set it to access-entry.'],
+  }),
+  'aws-auth-contended': ({ tries }) => ({
+    code: 'EKS524',
+    cause: 'aws-auth was written by others all the time',
+    evidence: [`${tries} times it had changed between our reading and our writing`],
+    cure: [
+      'Look for what writes it so often, such as two tools that undo what the other does:',
+      shell('kubectl -n kube-system get configmap aws-auth -o yaml --show-managed-fields'),
+      'What was done before is done; run the job again for the rest.',
+    ],
+  }),
+  'name-reserved': ({ what, name, reserved }) => ({
+    code: 'EKS525',
+    cause: `an access entry takes no ${what} that begins with ${reserved}`,
+    evidence: [`the ${what} is ${name}; nothing was written`],
+    cure: [
+      `Give another ${what}. EKS keeps ${reserved} for itself (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html).`,
+    ],
+  }),
+  'object-conflict': ({ object, message, manifest }) => ({
+    code: 'EKS620',
+    cause: `${object} is managed by somebody else, too, and is left as it is`,
+    evidence: [message],
+    cure: [
+      'Give the grant another name (input name). Or, where the object is to be the grant\u2019s, hand its fields over:',
+      shell(
+        `kubectl apply --server-side --force-conflicts --field-manager=eks-login-grant -f - <<'MANIFEST'\n${manifest}MANIFEST`,
+      ),
+      'What cannot be changed at all, such as the role that a binding names, has to be deleted first.',
+    ],
+  }),
+  'calls-denied': deniedCalls,
+  'name-of-another': ({ object, name, role }) => ({
+    code: 'EKS622',
+    cause: `the name ${name} is that of another role\u2019s grant`,
+    evidence: [`${object} is annotated with eks-login/role-arn ${role}; nothing was written`],
+    cure: [
+      `Give this grant another name (input name), or revoke the other one first (mode: revoke, with role-arn ${role}).`,
+    ],
+  }),
+  'rule-not-granted': ({ rule, reason, seconds }) => ({
+    code: 'EKS623',
+    cause: `the cluster does not allow what was granted: ${rule}`,
+    evidence: [
+      `role and binding are written, and a SubjectAccessReview still said no after ${seconds} s${reason ? `: ${reason}` : ''}`,
+    ],
+    cure: [
+      'Look for an authorizer before RBAC that denies it, such as a webhook, and at whether the objects are still there:',
+      shell(
+        'kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -l app.kubernetes.io/managed-by=eks-login',
+      ),
+    ],
+  }),
+  'grant-dangerous': ({ what }) => ({
+    code: 'EKS720',
+    cause: `the grant is dangerous: ${what}`,
+    evidence: ['nothing was written'],
+    cure: ['Give less, or set allow-admin: true where it is meant.'],
+  }),
+}
+
+function deniedCalls({
+  denied,
+  username,
+  needs,
+}: {
+  denied: DeniedCall[]
+  username: string
+  needs: Right[]
+}): Diagnosis {
+  const subject = { kind: 'User' as const, name: username || 'USERNAME' }
+  const cure: Step[] = [
+    `Give ${username || 'the administrator'} what the whole grant needs, with kubectl apply -f -, as somebody who has it:`,
+    { language: 'yaml', text: policyFor(needs, subject, policyName(subject, 'grant')).trimEnd() },
+    'What is granted is among it: nobody may give what he has not.',
+  ]
+  return {
+    code: 'EKS621',
+    cause: `${username || 'the administrator'} may not ${denied.map(({ call }) => call).join(', ')}`,
+    evidence: denied.map(({ call, message }) => `${call}: ${message}`),
+    cure,
+  }
+}

@@ -1,0 +1,163 @@
+import type { Cluster } from '../aws/cluster.ts'
+import type { ApiClient } from '../kube/client.ts'
+import { policyObjects, type RbacObject, type Subject } from '../kube/policy.ts'
+import { formatResolved, type ResolvedRule, resolveRules } from '../kube/resolve.ts'
+import { mistakenRules } from '../kube/verdict.ts'
+import { CONFIG_MAP } from './config-map.ts'
+import { dangersOf } from './danger.ts'
+import { GrantProblem, type Obstacle } from './evidence.ts'
+import { type GrantInputs, isTemplate } from './inputs.ts'
+import { type FoundMapping, findConfigMap, type MappingChange, planMapping } from './mapping.ts'
+import { Denials, needsOf } from './needs.ts'
+import {
+  changesOf,
+  labelsOf,
+  listObjects,
+  placeOf,
+  putChange,
+  RBAC_KINDS,
+  type RbacChange,
+  ROLE_ANNOTATION,
+} from './rbac.ts'
+
+/** All that a grant would do, and what it is made of. */
+export interface Plan {
+  rbac: RbacChange[]
+  mapping: MappingChange[]
+  rules: ResolvedRule[]
+  /** Worth knowing of what is given. */
+  notes: string[]
+  denials: Denials
+}
+
+/**
+ * Looks at what is there, and holds it against what shall be. Nothing is written; what would be is rehearsed, as far as
+ * the API server can say beforehand whether it would take it.
+ *
+ * @param found of the mapping, as far as AWS was asked
+ * @throws GrantProblem with all that stands against it; AwsProblem, KubeProblem
+ */
+export async function planGrant(
+  inputs: GrantInputs,
+  cluster: Cluster,
+  found: Omit<FoundMapping, 'map'>,
+  api: ApiClient,
+): Promise<Plan> {
+  const asked = inputs.mode === 'revoke' ? [] : inputs.can
+  // A rule that names no namespace is granted in all of them.
+  const resolving = resolveRules(api, asked, '')
+  const denials = new Denials(api, async () => needsOf(found.method, (await resolving).resolved))
+  const [{ resolved: rules, mistakes }, map, ...lists] = await Promise.all([
+    resolving,
+    denials.of(`get ${CONFIG_MAP}`, findConfigMap(inputs, found.method, cluster, api)),
+    ...RBAC_KINDS.map(kind => denials.of(`list ${kind}s`, listObjects(api, kind, inputs.name))),
+  ])
+  await denials.check()
+
+  const objects = lists.flatMap(list => list ?? [])
+  const problems: Obstacle[] = [...mistakenRules(mistakes), ...objects.flatMap(ofAnotherRole(inputs))]
+  const mapping = await planMapping(inputs, { ...found, map }, api).catch(error => {
+    if (!(error instanceof GrantProblem)) throw error
+    problems.push(...error.evidence)
+    return { changes: [], now: null }
+  })
+  if (!inputs.allowAdmin) problems.push(...dangersOf(inputs, rules, mapping.now, found.entry))
+  if (problems.length > 0) throw new GrantProblem(...problems)
+
+  const plan: Plan = {
+    rbac: changesOf(objects, wantedObjects(inputs, rules)),
+    mapping: mapping.changes,
+    rules,
+    notes: rules.flatMap(notesOf),
+    denials,
+  }
+  await rehearse(plan, inputs, api)
+  return plan
+}
+
+/** The roles and bindings that shall be there. */
+function wantedObjects(
+  { mode, username, groups, name, role }: GrantInputs,
+  rules: ResolvedRule[],
+): RbacObject[] {
+  if (mode === 'revoke') return []
+  // One of many names cannot be bound: those who have it are bound by their groups.
+  const subjects: Subject[] = isTemplate(username)
+    ? groups.map(group => ({ kind: 'Group', name: group }))
+    : [{ kind: 'User', name: username }]
+  const annotations = { [ROLE_ANNOTATION]: role.arn }
+  return policyObjects(rules, subjects, { name, labels: labelsOf(name), annotations })
+}
+
+function ofAnotherRole({ role, name }: GrantInputs): (object: RbacObject) => Obstacle[] {
+  return object => {
+    const owner = object.metadata.annotations?.[ROLE_ANNOTATION]
+    if (owner === undefined || owner === role.arn) return []
+    return [{ kind: 'name-of-another', object: placeOf(object), name, role: owner }]
+  }
+}
+
+function notesOf(rule: ResolvedRule): string[] {
+  const told = rule.notes.map(({ text }) => text)
+  if (rule.kind === 'url') return told
+  const { name, verb, subresource, namespace } = rule.attributes
+  const asked = formatResolved(rule)
+  const unbounded = name !== '' && (verb === 'deletecollection' || (verb === 'create' && subresource === ''))
+  return [
+    ...told,
+    ...(unbounded ? [`${asked}: it is given for all names, as a request to ${verb} tells none`] : []),
+    ...(rule.namespaced && namespace === '' && rule.rule.scope.kind === 'default'
+      ? [`${asked}: it is given in all namespaces, as the rule names none (-n)`]
+      : []),
+  ]
+}
+
+/** One write of a plan. */
+interface Work {
+  /** In words: `create ClusterRole NAME`. */
+  call: string
+  rehearse(): Promise<void>
+  apply(): Promise<void>
+}
+
+/** In the order in which they are done. */
+function worksOf({ rbac, mapping }: Plan, { mode }: Pick<GrantInputs, 'mode'>, api: ApiClient): Work[] {
+  const ofObjects = rbac.map(change => ({
+    call: `${change.action} ${placeOf(change.object)}`,
+    rehearse: () => putChange(api, change, { rehearsal: true }),
+    apply: () => putChange(api, change, { rehearsal: false }),
+  }))
+  const ofMapping = mapping.map(({ action, place, rehearse, apply }) => ({
+    call: `${action} ${place}`,
+    rehearse: rehearse ?? (async () => {}),
+    apply,
+  }))
+  // Whoever is let in has its rights already, and whoever loses them is out before.
+  return mode === 'revoke' ? [...ofMapping, ...ofObjects] : [...ofObjects, ...ofMapping]
+}
+
+/** Asks of every write whether it would be taken, so that all that stands against them is told before the first. */
+async function rehearse(plan: Plan, inputs: GrantInputs, api: ApiClient): Promise<void> {
+  const { denials } = plan
+  const asking = worksOf(plan, inputs, api).map(({ call, rehearse }) => denials.of(call, rehearse()))
+  const outcomes = await Promise.allSettled(asking)
+  const problems = outcomes.flatMap((outcome): Obstacle[] => {
+    if (outcome.status === 'fulfilled') return []
+    if (outcome.reason instanceof GrantProblem) return [...outcome.reason.evidence]
+    throw outcome.reason
+  })
+  if (problems.length > 0) throw new GrantProblem(...problems)
+  await denials.check()
+}
+
+/**
+ * Does all of it, one after the other: what is done when it ends midway the next run finds done, and goes on from there.
+ *
+ * @throws GrantProblem; AwsProblem, KubeProblem
+ */
+export async function applyPlan(plan: Plan, inputs: GrantInputs, api: ApiClient): Promise<void> {
+  for (const { call, apply } of worksOf(plan, inputs, api)) {
+    await plan.denials.of(call, apply())
+    await plan.denials.check()
+  }
+}

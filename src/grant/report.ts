@@ -1,0 +1,148 @@
+import { createTwoFilesPatch } from 'diff'
+import type { Failure } from '../diagnosis/failure.ts'
+import { manifest } from '../kube/policy.ts'
+import type { Probe } from '../kube/verdict.ts'
+import { readable, setOutputs, tell } from '../report/job.ts'
+import { type LogGroup, probeLines, timingsGroup } from '../report/log.ts'
+import { code, fenced, text } from '../report/markdown.ts'
+import { plain } from '../report/plain.ts'
+import type { Span } from '../report/report.ts'
+import { failureMarkdown, probeTable } from '../report/summary.ts'
+import type { GrantInputs } from './inputs.ts'
+import type { Method } from './mapping.ts'
+import type { Plan } from './plan.ts'
+import { placeOf } from './rbac.ts'
+
+/** What is, or would be, done to one thing. */
+export interface Change {
+  action: 'create' | 'update' | 'delete'
+  /** `ClusterRole NAME`, `ConfigMap kube-system/aws-auth`, `access entry of ARN` */
+  what: string
+  /** YAML, as it was and as it is wanted; of aws-auth, its mapRoles to the byte. Empty where there is nothing. */
+  before: string
+  after: string
+}
+
+/** All that a grant found and did: the one value from which log, summary and outputs are made. */
+export interface GrantReport {
+  schema: 1
+  result: 'success' | 'failure'
+  mode: GrantInputs['mode']
+  /** ARN of the cluster; null before it was described. */
+  cluster: string | null
+  role: string
+  username: string
+  groups: string[]
+  name: string
+  /** null before the cluster was asked. */
+  method: Method | null
+  /** With mode `plan`: whether `apply` would change something. */
+  changed: boolean
+  changes: Change[]
+  probes: Probe[]
+  warnings: string[]
+  failures: Failure[]
+  timings: readonly Span[]
+}
+
+/** A plan as what it changes, in its order. */
+export function changesIn({ rbac, mapping }: Pick<Plan, 'rbac' | 'mapping'>): Change[] {
+  return [
+    ...rbac.map(({ action, object, before }) => ({
+      action,
+      what: placeOf(object),
+      before: before ? manifest(before) : '',
+      after: action === 'delete' ? '' : manifest(object),
+    })),
+    ...mapping.map(({ action, place: what, before, after }) => ({ action, what, before, after })),
+  ]
+}
+
+/**
+ * Tells the job everything of a grant: log, annotations, job summary and outputs. After a failure only `plan` is set, and
+ * the exit code is 1.
+ */
+export async function publishGrant(result: GrantReport, { summary }: { summary: boolean }): Promise<void> {
+  const report = { ...result, failures: readable(result.failures), warnings: result.warnings.map(plain) }
+  const { warnings, failures, changed, username, method } = report
+  await tell({
+    groups: logGroups(report),
+    warnings,
+    failures,
+    summary: summary ? summaryMarkdown(report) : null,
+  })
+  await setOutputs({ plan: report, ...(failures.length > 0 ? {} : { changed, username, method }) })
+}
+
+/* The log. */
+
+function logGroups(report: GrantReport): LogGroup[] {
+  const { changes, probes, timings } = report
+  const lines = changes.flatMap(change => difference(change).split('\n'))
+  return [
+    { title: headline(report), lines: lines.length > 0 ? lines : ['Nothing differs from what is wanted.'] },
+    ...changes.filter(isOfAwsAuth).map(({ before }) => ({
+      title: 'mapRoles of aws-auth as it was, to be put back if need be',
+      lines: before.split('\n'),
+    })),
+    ...(probes.length > 0 ? [{ title: 'As the API server sees it', lines: probeLines(probes) }] : []),
+    timingsGroup(timings),
+  ]
+}
+
+/** What the step did, in one line. */
+function headline({ mode, role, cluster, username, changes, result }: GrantReport): string {
+  const where = `${role} as ${username}${cluster ? ` in ${cluster}` : ''}`
+  const count = (action: Change['action']) => changes.filter(change => change.action === action).length
+  const counts = (['create', 'update', 'delete'] as const)
+    .filter(action => count(action) > 0)
+    .map(action => `${count(action)} to ${action}`)
+  const words = counts.length > 0 ? counts.join(', ') : 'nothing to change'
+  const deed = { apply: 'Grant to', plan: 'Plan for', revoke: 'Revoke from' }[mode]
+  return `${deed} ${where}: ${result === 'success' || changes.length > 0 ? words : 'not done'}`
+}
+
+/** As `diff -u` has it. */
+function difference({ what, before, after }: Change): string {
+  const from = before === '' ? '/dev/null' : what
+  const to = after === '' ? '/dev/null' : what
+  return createTwoFilesPatch(from, to, before, after).replace(/^=+\n/, '').trimEnd()
+}
+
+/** Others can be made again from what is said of them; of this text, every byte is somebody's. */
+function isOfAwsAuth({ what, before }: Change): boolean {
+  return what.startsWith('ConfigMap ') && before !== ''
+}
+
+/* The summary. */
+
+function summaryMarkdown(report: GrantReport): string {
+  const { mode, role, cluster, username, method, changes, probes, failures, warnings } = report
+  const done = { apply: 'Granted', plan: 'Planned a grant', revoke: 'Revoked' }[mode]
+  const heading = failures.length > 0 ? '### EKS grant failed' : `### ${done}: ${code(role)}`
+  const where = [
+    `${code(username)}${cluster ? ` in ${code(cluster)}` : ''}${method ? `, mapped by ${method}` : ''}`,
+  ]
+  const parts = [
+    heading,
+    ...failures.map(failureMarkdown),
+    ...where,
+    ...(changes.length > 0
+      ? [fenced('diff', changes.map(difference).join('\n'))]
+      : failures.length > 0
+        ? []
+        : ['Nothing differed from what is wanted; nothing was written.']),
+    ...probeTable(probes),
+    ...changes
+      .filter(isOfAwsAuth)
+      .map(({ before }) =>
+        [
+          '<details><summary>mapRoles of aws-auth as it was</summary>',
+          fenced('yaml', before),
+          '</details>',
+        ].join('\n\n'),
+      ),
+    ...warnings.map(warning => `> [!WARNING]\n> ${text(warning)}`),
+  ]
+  return `${parts.join('\n\n')}\n`
+}

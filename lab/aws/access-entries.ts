@@ -116,6 +116,21 @@ export class AccessEntries {
     return entry
   }
 
+  /** Adds tags to an access entry. @throws AccessEntryRefused when there is no such entry; 501 for another resource */
+  tag(accessEntryArn: string, tags: Readonly<Record<string, string>>): void {
+    if (!accessEntryArn.includes(':access-entry/')) absent(`tags of ${accessEntryArn}`)
+    for (const entries of this.#byCluster.values()) {
+      for (const [principalArn, kept] of entries) {
+        if (kept.entry.accessEntryArn !== accessEntryArn) continue
+        const entry = { ...kept.entry, tags: { ...kept.entry.tags, ...tags } }
+        entries.set(principalArn, { ...kept, entry })
+        return
+      }
+    }
+    const message = 'The specified resource could not be found.'
+    throw new AccessEntryRefused(404, 'NotFoundException', message)
+  }
+
   /** ARNs of the principals that have an access entry, in order. @throws AccessEntryRefused as the API refuses it */
   list(clusterArn: string): string[] {
     this.#cluster(clusterArn)

@@ -15,6 +15,7 @@ export type Operation =
       /** Of the access policy that it is about; empty for none. */
       readonly policyArn: string
     }
+  | { readonly kind: 'tags'; readonly name: 'TagResource'; readonly resourceArn: string }
   /** The lab does not serve it. */
   | { readonly kind: 'absent'; readonly name: AbsentOperation }
   | { readonly kind: 'unknown'; readonly name: 'Unknown' }
@@ -32,7 +33,7 @@ type EntryOperation =
   | 'ListAssociatedAccessPolicies'
 type AbsentOperation = 'ListAccessPolicies'
 
-type Segments = Readonly<Record<'cluster' | 'principalArn' | 'policyArn', string>>
+type Segments = Readonly<Record<'cluster' | 'principalArn' | 'policyArn' | 'resourceArn', string>>
 type Route = readonly [request: RegExp, read: (segments: Segments) => Operation]
 
 const CLUSTER = '/clusters/(?<cluster>[^/]+)'
@@ -52,6 +53,10 @@ const ROUTES: readonly Route[] = [
   ofEntry('POST', POLICIES, 'AssociateAccessPolicy'),
   ofEntry('GET', POLICIES, 'ListAssociatedAccessPolicies'),
   ofEntry('DELETE', `${POLICIES}/(?<policyArn>[^/]+)`, 'DisassociateAccessPolicy'),
+  [
+    /^POST \/tags\/(?<resourceArn>[^/]+)$/,
+    ({ resourceArn }) => ({ kind: 'tags', name: 'TagResource', resourceArn }),
+  ],
   absent('GET', '/access-policies', 'ListAccessPolicies'),
 ]
 
@@ -60,11 +65,12 @@ export function operationOf({ method, path }: { method: string; path: string }):
   for (const [request, read] of ROUTES) {
     const found = request.exec(`${method} ${path}`)
     if (found === null) continue
-    const { cluster = '', principalArn = '', policyArn = '' } = found.groups ?? {}
+    const { cluster = '', principalArn = '', policyArn = '', resourceArn = '' } = found.groups ?? {}
     return read({
       cluster: decoded(cluster),
       principalArn: decoded(principalArn),
       policyArn: decoded(policyArn),
+      resourceArn: decoded(resourceArn),
     })
   }
   return { kind: 'unknown', name: 'Unknown' }

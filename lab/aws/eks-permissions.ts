@@ -18,6 +18,7 @@ export function permissionsOf(
   accessEntries: AccessEntries,
 ): [Permission, ...Permission[]] {
   const action = `eks:${operation.name}`
+  if (operation.kind === 'tags') return [{ action, resource: operation.resourceArn, about: {} }]
   const cluster = clusterArn(region, caller.account, operation.kind === 'clusters' ? '*' : operation.cluster)
   if (operation.kind === 'clusters') return [{ action, resource: cluster, about: {} }]
   const entry = (principalArn: string) => accessEntries.arnOf(cluster, principalArn)

@@ -92,6 +92,10 @@ function serve(
   { clusters, accessEntries }: EksState,
 ): Answer {
   if (operation.kind === 'clusters') return list('clusters', query, clusters.names(caller.account, region))
+  if (operation.kind === 'tags') {
+    accessEntries.tag(operation.resourceArn, input.tags ?? {})
+    return success({})
+  }
   const arn = clusterArn(region, caller.account, operation.cluster)
   switch (operation.name) {
     case 'DescribeCluster': {

@@ -1,16 +1,11 @@
 import { PATIENCE, scenario } from '../scenario.ts'
-import { CREATOR, deeds, expectRefusal, type Granted, grants, writesAmong } from './grants.ts'
+import { CREATOR, deeds, expectRefusal, expectSuccess, type Granted, grants, writesAmong } from './grants.ts'
 
 const at = scenario([{ name: 'demo', authenticationMode: 'CONFIG_MAP', creator: CREATOR }])
 const { newRole, roleWith, grant, grantAs, loginAs, admin, behindGate } = grants(at)
 
 const RULES =
   'list namespaces\nget configmaps/settings -n default\ncreate pods --subresource=exec -n default\nget /metrics'
-
-function expectSuccess(granted: Granted): void {
-  expect(granted.plan.failures).toEqual([])
-  expect(granted.code).toBe(0)
-}
 
 describe('the story', () => {
   test(

@@ -118,6 +118,12 @@ export function writesAmong(requests: Gate['requests']): string[] {
     .map(({ method, operation }) => `${method} ${operation}`)
 }
 
+/** That a grant did what it was asked for, or found it done. */
+export function expectSuccess({ plan, code }: Granted): void {
+  expect(plan.failures).toEqual([])
+  expect(code).toBe(0)
+}
+
 /** What a failed grant told: its codes, with a cure each, and what it left undone. */
 export function expectRefusal(granted: Granted, codes: string[]): void {
   expect(granted.plan.failures.map(({ code }) => code)).toEqual(codes)

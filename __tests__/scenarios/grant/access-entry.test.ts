@@ -1,0 +1,118 @@
+import type { Role } from '../../../lab/aws/identities.ts'
+import { embeddedScenario, PATIENCE, scenario } from '../scenario.ts'
+import { CREATOR, deeds, expectRefusal, expectSuccess, grants } from './grants.ts'
+
+// Access entries are EKS's own, of which the authenticator of a real cluster knows nothing: they count in the embedded
+// one, here beside the AWS CLI and kubectl where these are there.
+
+const clusters = [{ name: 'demo', authenticationMode: 'API_AND_CONFIG_MAP' as const, creator: CREATOR }]
+const at = KUBERNETES === 'real' ? embeddedScenario(clusters) : scenario(clusters)
+const { newRole, grant, loginAs, admin } = grants(at)
+
+const entries = () => at.lab.aws.accessEntries
+const entryOf = ({ arn }: Role) => entries().describe(at.cluster.arn, arn)
+const asked = () =>
+  at.lab.aws.requests.filter(({ service }) => service === 'eks').map(({ operation }) => operation)
+
+test(
+  'the story by an access entry: granted, proven, changed, granted again without a write, revoked',
+  async () => {
+    const role = newRole('/ci/team/')
+    const granted = await grant({ 'role-arn': role.arn })
+    expectSuccess(granted)
+    expect(deeds(granted).at(-1)).toBe(`create access entry of ${role.arn}`)
+    expect(granted.outputs).toMatchObject({ changed: 'true', method: 'access-entry', username: role.name })
+    expect(entryOf(role)).toMatchObject({
+      username: role.name,
+      type: 'STANDARD',
+      tags: {
+        'app.kubernetes.io/managed-by': 'eks-login',
+        'app.kubernetes.io/instance': `eks-login-${role.name}`,
+      },
+    })
+    expect((await loginAs(role, { 'expect-username': role.name })).report.failures).toEqual([])
+
+    const before = asked().length
+    const again = await grant({ 'role-arn': role.arn })
+    expect(again.outputs.changed).toBe('false')
+    expect(asked().slice(before).sort()).toEqual([
+      'DescribeAccessEntry',
+      'DescribeCluster',
+      'ListAssociatedAccessPolicies',
+    ])
+
+    const changed = await grant({ 'role-arn': role.arn, groups: 'deployers' })
+    expectSuccess(changed)
+    expect(deeds(changed)).toEqual([`update access entry of ${role.arn}`])
+    expect((await loginAs(role, { 'expect-groups': 'deployers' })).report.failures).toEqual([])
+
+    const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
+    expectSuccess(revoked)
+    expect(() => entryOf(role)).toThrow('could not be found')
+    expect((await loginAs(role)).report.failures.map(({ code }) => code)).toEqual(['EKS501'])
+  },
+  PATIENCE,
+)
+
+test(
+  'the entry of somebody else is left as it is, and does where it says what is wanted',
+  async () => {
+    const role = newRole()
+    entries().create(at.cluster.arn, { principalArn: role.arn, username: 'theirs' })
+    for (const mode of ['apply', 'plan', 'revoke']) {
+      const refused = await grant({ 'role-arn': role.arn, mode })
+      expectRefusal(refused, ['EKS521'])
+      expect(refused.plan.failures[0]?.evidence.join()).toContain('username theirs, groups none')
+    }
+    expectSuccess(await grant({ 'role-arn': role.arn, username: 'theirs' }))
+    expect(entryOf(role)).toMatchObject({ username: 'theirs', tags: {} })
+  },
+  PATIENCE,
+)
+
+test(
+  'names that EKS keeps for itself, and a role that is an administrator by an access policy, are refused',
+  async () => {
+    const role = newRole()
+    const reserved = { 'role-arn': role.arn, username: 'aws:runner', groups: 'system:readers' }
+    expectRefusal(await grant(reserved), ['EKS525', 'EKS525'])
+    expectSuccess(await grant({ 'role-arn': role.arn }))
+    const policy = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy'
+    entries().associate(at.cluster.arn, role.arn, policy, { type: 'cluster' })
+    const refused = await grant({ 'role-arn': role.arn })
+    expectRefusal(refused, ['EKS720'])
+    expect(refused.plan.failures[0]?.cause).toContain('AmazonEKSClusterAdminPolicy')
+    expectSuccess(await grant({ 'role-arn': role.arn, 'allow-admin': 'true' }))
+  },
+  PATIENCE,
+)
+
+test(
+  'aws-auth where it is asked for, unless an access entry counts before it',
+  async () => {
+    const role = newRole()
+    const granted = await grant({ 'role-arn': role.arn, method: 'aws-auth' })
+    expectSuccess(granted)
+    expect(granted.outputs.method).toBe('aws-auth')
+    expect((await loginAs(role, { 'expect-username': role.name })).report.failures).toEqual([])
+    entries().create(at.cluster.arn, { principalArn: role.arn, username: 'theirs' })
+    expectRefusal(await grant({ 'role-arn': role.arn, method: 'aws-auth' }), ['EKS523'])
+    entries().delete(at.cluster.arn, role.arn)
+    // Without a method, a revoke looks at both places.
+    expectSuccess(await grant({ 'role-arn': role.arn, mode: 'revoke' }))
+    expect((await loginAs(role)).report.failures.map(({ code }) => code)).toEqual(['EKS501'])
+    const { body } = await admin('GET', '/api/v1/namespaces/kube-system/configmaps/aws-auth')
+    expect(JSON.stringify(body)).not.toContain(role.name)
+  },
+  PATIENCE,
+)
+
+test(
+  'a role that IAM does not have is told in the words of EKS',
+  async () => {
+    const refused = await grant({ 'role-arn': 'arn:aws:iam::111122223333:role/nobody' })
+    expectRefusal(refused, ['EKS207'])
+    expect(refused.plan.failures[0]?.evidence.join()).toContain('invalid principal')
+  },
+  PATIENCE,
+)

@@ -271,11 +271,12 @@ function index(failures: OfCode[]): string {
   return table(['Code', 'Cause'], rows)
 }
 
-/** The clock stands in one, and goes on. */
+/** The clock stands in some, and goes on between two that are the same but for it. */
 const MOMENT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g
 
 function section([code, failures]: OfCode): string {
-  return [`### ${code}`, ...new Set(failures.map(failureMarkdown))].join('\n\n').replace(MOMENT, 'TIME')
+  const timeless = failures.map(failure => failureMarkdown(failure).replace(MOMENT, 'TIME'))
+  return [`### ${code}`, ...new Set(timeless)].join('\n\n')
 }
 
 /** Every failure that the diagnoses know, with what is only known in a run named in capitals. */

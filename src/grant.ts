@@ -1,10 +1,10 @@
-import { locate } from './aws/target.ts'
+import { locateOne } from './aws/target.ts'
 import { Administrator } from './grant/administrator.ts'
 import { checkRules } from './grant/check.ts'
 import { type GrantInputs, readGrantInputs } from './grant/inputs.ts'
 import { findEntry, methodOf } from './grant/mapping.ts'
 import { applyPlan, planGrant } from './grant/plan.ts'
-import { changesIn, type GrantReport, publishGrant } from './grant/report.ts'
+import { newReport, publishGrant } from './grant/report.ts'
 import { mask } from './report/job.ts'
 import { Stopwatch } from './report/report.ts'
 import { Cancelled, type Run } from './run.ts'
@@ -18,62 +18,55 @@ const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stop.abort(new Cancelled(signal)))
 
-let inputs: GrantInputs | null = null
-let report = nothingYet()
+const report = newReport()
+let summary = true
 let failuresOf = async (error: unknown) => (await import('./diagnosis/diagnose.ts')).stepFailures(error)
 try {
-  inputs = readGrantInputs(process.env)
-  report = { ...report, ...of(inputs) }
+  const inputs = readGrantInputs(process.env)
+  summary = inputs.summary
   await grant(inputs)
 } catch (error) {
-  report = { ...report, result: 'failure', failures: await failuresOf(error) }
+  report.result = 'failure'
+  report.failures = await failuresOf(error)
 } finally {
   // Ends whatever a failure left under way, and waits for none of it.
   stop.abort()
 }
-await publishGrant({ ...report, timings: watch.spans }, { summary: inputs?.summary ?? true })
+await publishGrant({ ...report, timings: watch.spans }, { summary })
 process.stdout.write('', () => process.exit())
 
+/** What it comes to is in the report, step by step, so that a failure tells all that was found and done before it. */
 async function grant(inputs: GrantInputs): Promise<void> {
+  const { mode, role, username, groups, name } = inputs
+  Object.assign(report, { mode, role: role.arn, username, groups, name })
   const run = runOf(inputs)
-  const [target] = await locate([inputs.cluster], inputs.region, process.env)
-  if (!target) return
+  const target = await locateOne(inputs.cluster, inputs.region, process.env)
   const administrator = new Administrator(target, inputs, run)
   failuresOf = error => administrator.failuresOf(error)
   // A token needs no more than region and name: it is made while AWS is asked.
   const early = administrator.token()
   early.catch(() => {})
   const cluster = await administrator.describe()
-  const method = methodOf(inputs, cluster)
-  report = { ...report, cluster: cluster.arn, method }
+  report.cluster = cluster.arn
+  report.method = methodOf(inputs, cluster)
 
-  const [entry, api] = await Promise.all([
-    findEntry(inputs, method, cluster, await administrator.credentials(), run),
+  const [found, api] = await Promise.all([
+    findEntry(inputs, report.method, cluster, await administrator.credentials(), run),
     administrator.api(cluster, early),
   ])
-  const plan = await watch.time('plan', planGrant(inputs, cluster, { method, ...entry }, api))
-  const changes = changesIn(plan)
-  report = { ...report, changes, warnings: plan.notes, changed: changes.length > 0 }
-  if (inputs.mode === 'plan') return
+  const plan = await watch.time('plan', planGrant(inputs, cluster, { method: report.method, ...found }, api))
+  report.changes = plan.works.map(({ action, what, before, after }) => ({ action, what, before, after }))
+  report.changed = report.changes.length > 0
+  report.warnings = plan.notes
+  if (mode === 'plan') return
 
-  await watch.time('apply', applyPlan(plan, inputs, api))
-  if (inputs.mode === 'revoke') return
-  report = { ...report, probes: await watch.time('check', checkRules(plan, inputs, api)) }
+  const tell = (done: number) => {
+    report.done = done
+  }
+  await watch.time('apply', applyPlan(plan, tell))
+  if (mode === 'apply') report.probes = await watch.time('check', checkRules(plan, inputs, api))
 }
 
 function runOf({ timeoutSeconds }: GrantInputs): Run {
   return { env: process.env, timeoutSeconds, signal: stop.signal, mask, time: watch.time.bind(watch) }
-}
-
-function nothingYet(): GrantReport {
-  return {
-    schema: 1,
-    result: 'success',
-    ...{ mode: 'apply', cluster: null, role: '', username: '', groups: [], name: '', method: null },
-    ...{ changed: false, changes: [], probes: [], warnings: [], failures: [], timings: [] },
-  }
-}
-
-function of({ mode, role, username, groups, name }: GrantInputs): Partial<GrantReport> {
-  return { mode, role: role.arn, username, groups, name }
 }

@@ -11,7 +11,7 @@ import { alternate } from './measure.ts'
 import { programOf, run, tellingUsage } from './processes.ts'
 import { ratios } from './ratios.ts'
 import type { BenchResult } from './result.ts'
-import { ACTION, createStage, type Stage } from './stage.ts'
+import { ACTION, CREATOR, createStage, type Stage } from './stage.ts'
 import { print } from './table.ts'
 
 // Measures on the real cluster, in turns, so that a machine that grows slower grows slower for all:
@@ -79,7 +79,7 @@ async function onStage<T>(
   [name = '', ...neighbours]: string[],
   work: (stage: Stage) => Promise<T>,
 ): Promise<T> {
-  const lab = await startLab({ kubernetes: 'real', clusters: [{ name, neighbours }] })
+  const lab = await startLab({ kubernetes: 'real', clusters: [{ name, neighbours, creator: CREATOR }] })
   try {
     const stage = await createStage(lab, [name, ...neighbours])
     try {

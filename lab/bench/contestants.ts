@@ -5,7 +5,13 @@ import { ACTION, type Stage, withExec } from './stage.ts'
 
 /** Everything that one cluster is enough for, in the order of the tables. */
 export async function contestants(stage: Stage, awsVersion2: string | null): Promise<Contestant[]> {
-  return [...tokens(stage, awsVersion2), ...(await kubectls(stage)), ...logins(stage), ...rules(stage)]
+  return [
+    ...tokens(stage, awsVersion2),
+    ...(await kubectls(stage)),
+    ...logins(stage),
+    ...grants(stage),
+    ...rules(stage),
+  ]
 }
 
 /* A token, as a kubectl waits for it. */
@@ -95,6 +101,24 @@ async function shellLines({ env, region, folder, kubectl }: Stage): Promise<void
   })
   await run({ command: kubectl, args: [...can, 'namespaces', ...kubeconfig], env })
   await run({ command: kubectl, args: [...can, 'pods', ...kubeconfig], env, code: 1 })
+}
+
+/* A grant, to a role that has none and to one that has it. */
+
+function grants(stage: Stage): Contestant[] {
+  const granting = (provider: string, roleName: () => string) => async () => {
+    const role = `arn:aws:iam::111122223333:role/${roleName()}`
+    const process = await stage.grant({ 'token-provider': provider, 'role-arn': role })
+    return () => run(process)
+  }
+  let count = 0
+  const another = () => `granted-${++count}`
+  return [
+    { group: 'grant', name: 'grant, builtin', prepare: granting('builtin', another) },
+    { group: 'grant', name: 'grant, aws', prepare: granting('aws', another) },
+    // The round that warms up makes it.
+    { group: 'grant', name: 'grant, aws, nothing to change', prepare: granting('aws', () => 'granted') },
+  ]
 }
 
 /* Many clusters, many rules. */

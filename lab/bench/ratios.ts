@@ -9,6 +9,8 @@ const WANTED: [string, string, number?][] = [
   ['login, aws', 'aws eks get-token, instance role', 1.2],
   ['login, aws', 'four shell lines', 1 / 3.5],
   ['login, builtin', 'four shell lines', 1 / 12],
+  ['grant, aws', 'aws eks get-token, environment', 2],
+  ['grant, aws, nothing to change', 'aws eks get-token, environment'],
   ['login, builtin, 50 clusters', 'login, builtin, 1 cluster', 3],
   ['login, aws, 50 clusters', 'login, aws, 1 cluster'],
   ['login, builtin, 200 rules', 'login, builtin, 2 rules', 2],

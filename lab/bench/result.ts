@@ -19,7 +19,7 @@ export interface BenchResult {
 
 /** How long something takes, in milliseconds: the median of its runs, and the fastest and the slowest of them. */
 export interface Measure {
-  group: 'token' | 'login' | 'kubectl' | 'clusters' | 'rules' | 'lab'
+  group: 'token' | 'login' | 'grant' | 'kubectl' | 'clusters' | 'rules' | 'lab'
   name: string
   median: number
   from: number

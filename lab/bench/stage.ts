@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Report } from '../../src/report/report.ts'
+import type { Role } from '../aws/identities.ts'
 import type { RealLab } from '../lab.ts'
 import { buildRealCluster } from '../real/build.ts'
 import { inputVariables, readAction } from '../runner/action.ts'
@@ -10,6 +11,9 @@ import type { Process } from './processes.ts'
 
 /** The action's own folder. */
 export const ACTION = join(import.meta.dirname, '..', '..')
+
+/** The role that makes the clusters, and is an administrator in them. */
+export const CREATOR = 'arn:aws:iam::111122223333:role/creator'
 
 /** A login that can be run once. */
 export interface Login {
@@ -34,6 +38,8 @@ export interface Stage {
   /** Path of kubectl. */
   kubectl: string
   authenticator: string
+  /** A grant by who made the cluster, with the action's defaults, but what is given. */
+  grant(inputs: Record<string, string>): Promise<Process>
   /** A login with the action's defaults, but what is given, in a folder of its own. */
   login(inputs: Record<string, string>): Promise<Login>
   close(): Promise<void>
@@ -47,22 +53,37 @@ export async function createStage(lab: RealLab, names: string[]): Promise<Stage>
   const folder = join(runner.folder, 'bench')
   await mkdir(folder)
   const { kubectl, authenticator } = await buildRealCluster()
-  const expires = new Date(Date.now() + 3_600_000)
-  const keys = lab.aws.identities.issueSession(role, { name: 'bench', expires })
+  const keysOf = (role: Role): Record<string, string> => {
+    const expires = new Date(Date.now() + 3_600_000)
+    const keys = lab.aws.identities.issueSession(role, { name: 'bench', expires })
+    return {
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_SESSION_TOKEN: keys.sessionToken,
+      AWS_EC2_METADATA_DISABLED: 'true',
+    }
+  }
+  const administrator = keysOf(
+    lab.aws.identities.createRole({
+      name: 'creator',
+      trust: { Statement: [] },
+      policies: { eks: { Statement: [{ Effect: 'Allow', Action: 'eks:*', Resource: '*' }] } },
+    }),
+  )
+  const grants = loginsOf(runner, region, join(folder, 'grants'), await readAction(join(ACTION, 'grant')))
   return {
     lab,
     region,
     names,
     folder,
     env: runner.env(),
-    keys: {
-      AWS_ACCESS_KEY_ID: keys.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
-      AWS_SESSION_TOKEN: keys.sessionToken,
-      AWS_EC2_METADATA_DISABLED: 'true',
-    },
+    keys: keysOf(role),
     kubectl,
     authenticator,
+    async grant(inputs) {
+      const { process } = await grants(inputs)
+      return { ...process, env: { ...process.env, ...administrator } }
+    },
     login: loginsOf(runner, region, folder, await readAction(ACTION)),
     close: () => runner.close(),
   }
@@ -78,7 +99,7 @@ export function loginsOf(
   let logins = 0
   return async given => {
     const own = join(folder, `login-${++logins}`)
-    await mkdir(own)
+    await mkdir(own, { recursive: true })
     const files = await createStepFiles(join(own, 'files'))
     const variables = inputVariables(defaults, { 'cluster-name': 'demo', region, ...given })
     const env = { ...runner.env(), RUNNER_TEMP: own, ...variables, ...files }

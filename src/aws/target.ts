@@ -21,11 +21,17 @@ export async function locate(
 ): Promise<Target[]> {
   const needed = references.some(reference => !('region' in reference))
   const home = needed ? (region ?? (await instanceRegion(env))) : ''
-  return references.map(reference =>
-    'region' in reference
-      ? { name: reference.name, region: reference.region, arn: reference.arn }
-      : { name: reference.name, region: home },
-  )
+  return references.map(reference => ({ region: home, ...reference }))
+}
+
+/** The same for one cluster. @throws AwsProblem no-region */
+export async function locateOne(
+  reference: ClusterReference,
+  region: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Target> {
+  const [target] = await locate([reference], region, env)
+  return target as Target
 }
 
 async function instanceRegion(env: NodeJS.ProcessEnv): Promise<string> {

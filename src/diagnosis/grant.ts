@@ -1,6 +1,7 @@
 import type { DeniedCall, GrantEvidence, Obstacle } from '../grant/evidence.ts'
 import { GrantProblem } from '../grant/evidence.ts'
 import { policyFor, policyName, type Right } from '../kube/policy.ts'
+import { Cancelled } from '../run.ts'
 import { diagnose } from './diagnose.ts'
 import type { About, Diagnoses, Diagnosis, Failure, Step } from './failure.ts'
 import { failuresOf, type Scene } from './investigate.ts'
@@ -10,8 +11,16 @@ import { commandLine, shell } from './shell.ts'
 
 /** What a grant that went wrong amounts to. */
 export async function grantFailures(error: unknown, about: About, scene: Scene): Promise<Failure[]> {
-  if (!(error instanceof GrantProblem)) return failuresOf(error, about, scene)
-  return error.evidence.map(evidence => diagnoseGrant(evidence, about))
+  if (error instanceof GrantProblem) return error.evidence.map(evidence => diagnoseGrant(evidence, about))
+  const failures = await failuresOf(error, about, scene)
+  if (!(error instanceof Cancelled)) return failures
+  // Unlike a login, which writes at its very end, a grant may have begun.
+  const evidence = [`the runner sent ${error.message}; what was done before is done`]
+  return failures.map(failure => ({
+    ...failure,
+    evidence,
+    cure: ['Run the job again: it finds what is done, and does the rest.'],
+  }))
 }
 
 /** The cause of a piece of evidence, and its cure. */
@@ -127,6 +136,15 @@ export const grantDiagnoses: Diagnoses<GrantEvidence> = {
         `kubectl apply --server-side --force-conflicts --field-manager=eks-login-grant -f - <<'MANIFEST'\n${manifest}MANIFEST`,
       ),
       'What cannot be changed at all, such as the role that a binding names, has to be deleted first.',
+    ],
+  }),
+  'namespace-missing': ({ namespace }) => ({
+    code: 'EKS624',
+    cause: `there is no namespace ${namespace}, in which a rule shall be granted`,
+    evidence: ['the API server was asked whether it would take the role; nothing was written'],
+    cure: [
+      'Correct the -n of the rule in can, or make the namespace:',
+      shell(commandLine('kubectl', 'create', 'namespace', namespace)),
     ],
   }),
   'calls-denied': deniedCalls,

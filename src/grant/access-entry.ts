@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AccessEntries, TaggedEntry } from '../aws/access-entry-changes.ts'
 import type { Principal } from '../aws/arn.ts'
 import { yamlLines } from '../kube/yaml-text.ts'
+import type { Work } from './change.ts'
 import { GrantProblem } from './evidence.ts'
-import type { Mapping, MappingChange } from './mapping.ts'
-import { labelsOf } from './rbac.ts'
+import type { Mapping } from './mapping.ts'
+import { labelsOf, MANAGED_BY } from './rbac.ts'
 
 /**
  * What maps a role by an access entry, or takes its entry away. The entry of somebody else, which has not the tags of a
@@ -21,9 +22,8 @@ export function mapByAccessEntry(
   { arn }: Principal,
   wanted: Mapping | null,
   name: string,
-): MappingChange | null {
-  const method = 'access-entry' as const
-  const place = `access entry of ${arn}`
+): Work | null {
+  const what = `access entry of ${arn}`
   const before = found ? entryText(found) : ''
   if (found && !isOfGrant(found) && !(wanted && says(found, wanted))) {
     const { accessEntryArn } = found
@@ -38,17 +38,15 @@ export function mapByAccessEntry(
   }
   if (!wanted) {
     if (!found) return null
-    return { method, place, action: 'delete', before, after: '', apply: () => entries.remove(arn) }
+    return { what, action: 'delete', before, after: '', apply: () => entries.remove(arn) }
   }
   checkNames(wanted)
   if (found && says(found, wanted)) return null
   const after = entryText(wanted)
-  if (found)
-    return { method, place, action: 'update', before, after, apply: () => entries.update(arn, wanted) }
+  if (found) return { what, action: 'update', before, after, apply: () => entries.update(arn, wanted) }
   const tags = labelsOf(name)
   return {
-    method,
-    place,
+    what,
     action: 'create',
     before,
     after,
@@ -58,8 +56,7 @@ export function mapByAccessEntry(
 
 /** Whether a grant has made it. */
 export function isOfGrant({ tags }: TaggedEntry): boolean {
-  const [[key, value] = ['', '']] = Object.entries(labelsOf(''))
-  return tags[key] === value
+  return Object.entries(MANAGED_BY).every(([key, value]) => tags[key] === value)
 }
 
 /** Whether it maps to the same user. */

@@ -2,8 +2,9 @@ import { type Principal, withoutPath } from '../aws/arn.ts'
 import { ApiProblem, ask, isObject, text } from '../kube/answers.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { mappingsOf, type RoleMapping, Untouchable, withoutRole, withRole } from './aws-auth.ts'
+import type { Work } from './change.ts'
 import { GrantProblem } from './evidence.ts'
-import type { Mapping, MappingChange } from './mapping.ts'
+import type { Mapping } from './mapping.ts'
 import { FIELD_MANAGER } from './rbac.ts'
 
 // The ConfigMap kube-system/aws-auth, of which one key is changed, and only while it is as it was read.
@@ -53,7 +54,7 @@ export async function mapInConfigMap(
   map: ConfigMap,
   role: Principal,
   wanted: Mapping | null,
-): Promise<MappingChange | null> {
+): Promise<Work | null> {
   const edit = (mapRoles: string) =>
     (wanted
       ? withRole(mapRoles, { rolearn: withoutPath(role), ...wanted })
@@ -62,8 +63,7 @@ export async function mapInConfigMap(
   const after = await edit(map.mapRoles)
   if (after === map.mapRoles) return null
   return {
-    method: 'aws-auth',
-    place: CONFIG_MAP,
+    what: CONFIG_MAP,
     action: map.resourceVersion === null ? 'create' : 'update',
     before: map.mapRoles,
     after,

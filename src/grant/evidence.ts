@@ -16,6 +16,8 @@ export type GrantEvidence =
   | { kind: 'calls-denied'; denied: DeniedCall[]; username: string; needs: Right[] }
   /** An object, or a field of it, that somebody else manages. */
   | { kind: 'object-conflict'; object: string; message: string; manifest: string }
+  /** A rule is to be granted in it. */
+  | { kind: 'namespace-missing'; namespace: string }
   /** An object of the same name that is of the grant of another role. */
   | { kind: 'name-of-another'; object: string; name: string; role: string }
   | { kind: 'aws-auth-untouchable'; list: string; problem: string }

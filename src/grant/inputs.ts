@@ -103,7 +103,7 @@ class GrantReader extends InputReader {
     const groups = this.list('groups') ?? []
     for (const twice of new Set(groups.filter((text, index) => groups.indexOf(text) !== index)))
       this.wrong('groups', `"${twice}" stands there twice`, 'each group once')
-    return [...new Set(groups)]
+    return [...new Set(groups)].sort()
   }
 
   objectName(username: string): string {

@@ -5,6 +5,7 @@ import { AwsProblem } from '../aws/evidence.ts'
 import type { ApiClient } from '../kube/client.ts'
 import type { Run } from '../run.ts'
 import { mapByAccessEntry, mappingWords, says } from './access-entry.ts'
+import type { Work } from './change.ts'
 import { type ConfigMap, entryOf, mapInConfigMap, readConfigMap } from './config-map.ts'
 import { GrantProblem } from './evidence.ts'
 import type { GrantInputs } from './inputs.ts'
@@ -17,21 +18,6 @@ export interface Mapping {
 
 /** How a role is mapped. */
 export type Method = Exclude<GrantInputs['method'], 'auto'>
-
-/** What is to be done to the mapping of a role. */
-export interface MappingChange {
-  method: Method
-  /** What is changed, in words: `ConfigMap kube-system/aws-auth`. */
-  place: string
-  action: 'create' | 'update' | 'delete'
-  /** As it is, and as it shall be; empty where there is nothing. */
-  before: string
-  after: string
-  /** Asks whether it would be done, where that can be asked. @throws ApiProblem */
-  rehearse?(): Promise<void>
-  /** @throws AwsProblem, ApiProblem, GrantProblem */
-  apply(): Promise<void>
-}
 
 /** What there is of the mapping of a role. */
 export interface FoundMapping {
@@ -116,7 +102,7 @@ export async function planMapping(
   { mode, role, username, groups, name }: GrantInputs,
   { method, entry, entries, map }: FoundMapping,
   api: ApiClient,
-): Promise<{ changes: MappingChange[]; now: Mapping | null }> {
+): Promise<{ works: Work[]; now: Mapping | null }> {
   const wanted = mode === 'revoke' ? null : { username, groups }
   if (method === 'aws-auth' && wanted && entry && !says(entry, wanted)) {
     throw new GrantProblem({
@@ -131,7 +117,7 @@ export async function planMapping(
   const inMap = map ? await mapInConfigMap(api, map, role, wanted) : null
   const mapped = map && (await entryOf(map, role))
   return {
-    changes: [byEntry, inMap].filter(change => change !== null),
+    works: [byEntry, inMap].filter(work => work !== null),
     now: (method === 'access-entry' ? entry : mapped) ?? mapped ?? null,
   }
 }

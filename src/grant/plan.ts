@@ -3,27 +3,19 @@ import type { ApiClient } from '../kube/client.ts'
 import { policyObjects, type RbacObject, type Subject } from '../kube/policy.ts'
 import { formatResolved, type ResolvedRule, resolveRules } from '../kube/resolve.ts'
 import { mistakenRules } from '../kube/verdict.ts'
+import type { Work } from './change.ts'
 import { CONFIG_MAP } from './config-map.ts'
 import { dangersOf } from './danger.ts'
 import { GrantProblem, type Obstacle } from './evidence.ts'
 import { type GrantInputs, isTemplate } from './inputs.ts'
-import { type FoundMapping, findConfigMap, type MappingChange, planMapping } from './mapping.ts'
+import { type FoundMapping, findConfigMap, planMapping } from './mapping.ts'
 import { Denials, needsOf } from './needs.ts'
-import {
-  changesOf,
-  labelsOf,
-  listObjects,
-  placeOf,
-  putChange,
-  RBAC_KINDS,
-  type RbacChange,
-  ROLE_ANNOTATION,
-} from './rbac.ts'
+import { changesOf, labelsOf, listObjects, placeOf, RBAC_KINDS, ROLE_ANNOTATION, workOf } from './rbac.ts'
 
 /** All that a grant would do, and what it is made of. */
 export interface Plan {
-  rbac: RbacChange[]
-  mapping: MappingChange[]
+  /** In the order in which they are done. */
+  works: Work[]
   rules: ResolvedRule[]
   /** Worth knowing of what is given. */
   notes: string[]
@@ -59,19 +51,20 @@ export async function planGrant(
   const mapping = await planMapping(inputs, { ...found, map }, api).catch(error => {
     if (!(error instanceof GrantProblem)) throw error
     problems.push(...error.evidence)
-    return { changes: [], now: null }
+    return { works: [], now: null }
   })
   if (!inputs.allowAdmin) problems.push(...dangersOf(inputs, rules, mapping.now, found.entry))
   if (problems.length > 0) throw new GrantProblem(...problems)
 
+  const ofObjects = changesOf(objects, wantedObjects(inputs, rules)).map(change => workOf(api, change))
   const plan: Plan = {
-    rbac: changesOf(objects, wantedObjects(inputs, rules)),
-    mapping: mapping.changes,
+    // Whoever is let in has its rights already, and whoever loses them is out before.
+    works: inputs.mode === 'revoke' ? [...mapping.works, ...ofObjects] : [...ofObjects, ...mapping.works],
     rules,
     notes: rules.flatMap(notesOf),
     denials,
   }
-  await rehearse(plan, inputs, api)
+  await rehearse(plan)
   return plan
 }
 
@@ -86,7 +79,9 @@ function wantedObjects(
     ? groups.map(group => ({ kind: 'Group', name: group }))
     : [{ kind: 'User', name: username }]
   const annotations = { [ROLE_ANNOTATION]: role.arn }
-  return policyObjects(rules, subjects, { name, labels: labelsOf(name), annotations })
+  // In whatever order they are given, they are the same.
+  const ordered = rules.toSorted((one, other) => (formatResolved(one) < formatResolved(other) ? -1 : 1))
+  return policyObjects(ordered, subjects, { name, labels: labelsOf(name), annotations })
 }
 
 function ofAnotherRole({ role, name }: GrantInputs): (object: RbacObject) => Obstacle[] {
@@ -112,52 +107,32 @@ function notesOf(rule: ResolvedRule): string[] {
   ]
 }
 
-/** One write of a plan. */
-interface Work {
-  /** In words: `create ClusterRole NAME`. */
-  call: string
-  rehearse(): Promise<void>
-  apply(): Promise<void>
-}
-
-/** In the order in which they are done. */
-function worksOf({ rbac, mapping }: Plan, { mode }: Pick<GrantInputs, 'mode'>, api: ApiClient): Work[] {
-  const ofObjects = rbac.map(change => ({
-    call: `${change.action} ${placeOf(change.object)}`,
-    rehearse: () => putChange(api, change, { rehearsal: true }),
-    apply: () => putChange(api, change, { rehearsal: false }),
-  }))
-  const ofMapping = mapping.map(({ action, place, rehearse, apply }) => ({
-    call: `${action} ${place}`,
-    rehearse: rehearse ?? (async () => {}),
-    apply,
-  }))
-  // Whoever is let in has its rights already, and whoever loses them is out before.
-  return mode === 'revoke' ? [...ofMapping, ...ofObjects] : [...ofObjects, ...ofMapping]
-}
-
 /** Asks of every write whether it would be taken, so that all that stands against them is told before the first. */
-async function rehearse(plan: Plan, inputs: GrantInputs, api: ApiClient): Promise<void> {
-  const { denials } = plan
-  const asking = worksOf(plan, inputs, api).map(({ call, rehearse }) => denials.of(call, rehearse()))
-  const outcomes = await Promise.allSettled(asking)
-  const problems = outcomes.flatMap((outcome): Obstacle[] => {
-    if (outcome.status === 'fulfilled') return []
-    if (outcome.reason instanceof GrantProblem) return [...outcome.reason.evidence]
-    throw outcome.reason
-  })
-  if (problems.length > 0) throw new GrantProblem(...problems)
+async function rehearse({ works, denials }: Plan): Promise<void> {
+  const asking = works.map(({ action, what, rehearse }) =>
+    denials.of(`${action} ${what}`, Promise.resolve(rehearse?.())),
+  )
+  const problems = new Map<string, Obstacle>()
+  for (const outcome of await Promise.allSettled(asking)) {
+    if (outcome.status === 'fulfilled') continue
+    if (!(outcome.reason instanceof GrantProblem)) throw outcome.reason
+    // A role and its binding may meet the same one.
+    for (const found of outcome.reason.evidence) problems.set(JSON.stringify(found), found)
+  }
+  if (problems.size > 0) throw new GrantProblem(...problems.values())
   await denials.check()
 }
 
 /**
  * Does all of it, one after the other: what is done when it ends midway the next run finds done, and goes on from there.
  *
- * @throws GrantProblem; AwsProblem, KubeProblem
+ * @param tell is told each time that one more is done
+ * @throws GrantProblem, AwsProblem, KubeProblem
  */
-export async function applyPlan(plan: Plan, inputs: GrantInputs, api: ApiClient): Promise<void> {
-  for (const { call, apply } of worksOf(plan, inputs, api)) {
-    await plan.denials.of(call, apply())
-    await plan.denials.check()
+export async function applyPlan({ works, denials }: Plan, tell: (done: number) => void): Promise<void> {
+  for (const [index, { action, what, apply }] of works.entries()) {
+    await denials.of(`${action} ${what}`, apply())
+    await denials.check()
+    tell(index + 1)
   }
 }

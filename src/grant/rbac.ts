@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { ApiProblem, ask, isObject, type JsonObject, objects } from '../kube/answers.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { manifest, type RbacObject } from '../kube/policy.ts'
+import type { Work } from './change.ts'
 import { GrantProblem } from './evidence.ts'
 
 // Roles and bindings of a grant: found by their labels, held against what they shall be, and put there by server-side
@@ -13,9 +14,12 @@ export const FIELD_MANAGER = 'eks-login-grant'
 /** Which role an object is granted to, so that another role's grant of the same name does not take it over. */
 export const ROLE_ANNOTATION = 'eks-login/role-arn'
 
+/** What all objects and access entries of grants have. */
+export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'eks-login' }
+
 /** The labels by which the objects of a grant are found again. */
 export function labelsOf(name: string): Record<string, string> {
-  return { 'app.kubernetes.io/managed-by': 'eks-login', 'app.kubernetes.io/instance': name }
+  return { ...MANAGED_BY, 'app.kubernetes.io/instance': name }
 }
 
 /** What is to be done to one object. */
@@ -124,15 +128,24 @@ function pathOf({ kind, metadata: { name, namespace } }: RbacObject): string {
   return `${of}/${RESOURCES[kind]}/${encodeURIComponent(name)}`
 }
 
-/**
- * Does it, or asks the API server whether it would: a rehearsal changes nothing.
- *
- * @throws GrantProblem object-conflict, where a field is somebody else's or cannot be changed; ApiProblem
- */
-export async function putChange(
+/** How a change is made. */
+export function workOf(api: ApiClient, change: RbacChange): Work {
+  const { action, object, before } = change
+  return {
+    action,
+    what: placeOf(object),
+    before: before ? manifest(before) : '',
+    after: action === 'delete' ? '' : manifest(object),
+    rehearse: () => put(api, change, true),
+    apply: () => put(api, change, false),
+  }
+}
+
+/** Does it, or asks the API server whether it would: a rehearsal changes nothing. */
+async function put(
   api: ApiClient,
   { action, object, before }: RbacChange,
-  { rehearsal }: { rehearsal: boolean },
+  rehearsal: boolean,
 ): Promise<void> {
   const dryRun = rehearsal ? '&dryRun=All' : ''
   const query = `?fieldManager=${FIELD_MANAGER}${dryRun}`
@@ -145,6 +158,8 @@ export async function putChange(
       })
   } catch (error) {
     const { status = 0, message = '' } = error instanceof ApiProblem ? error.evidence : {}
+    const [, namespace] = /^namespaces? "([^"]+)" not found/.exec(message) ?? []
+    if (namespace) throw new GrantProblem({ kind: 'namespace-missing', namespace })
     // A binding is rehearsed before there is a role; whether it may be bound is known once there is one.
     if (rehearsal && status === 404 && !before && object.roleRef) return
     if (status !== 409 && status !== 422) throw error

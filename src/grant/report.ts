@@ -1,6 +1,5 @@
-import { createTwoFilesPatch } from 'diff'
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
 import type { Failure } from '../diagnosis/failure.ts'
-import { manifest } from '../kube/policy.ts'
 import type { Probe } from '../kube/verdict.ts'
 import { readable, setOutputs, tell } from '../report/job.ts'
 import { type LogGroup, probeLines, timingsGroup } from '../report/log.ts'
@@ -8,20 +7,9 @@ import { code, fenced, text } from '../report/markdown.ts'
 import { plain } from '../report/plain.ts'
 import type { Span } from '../report/report.ts'
 import { failureMarkdown, probeTable } from '../report/summary.ts'
+import type { Change } from './change.ts'
 import type { GrantInputs } from './inputs.ts'
 import type { Method } from './mapping.ts'
-import type { Plan } from './plan.ts'
-import { placeOf } from './rbac.ts'
-
-/** What is, or would be, done to one thing. */
-export interface Change {
-  action: 'create' | 'update' | 'delete'
-  /** `ClusterRole NAME`, `ConfigMap kube-system/aws-auth`, `access entry of ARN` */
-  what: string
-  /** YAML, as it was and as it is wanted; of aws-auth, its mapRoles to the byte. Empty where there is nothing. */
-  before: string
-  after: string
-}
 
 /** All that a grant found and did: the one value from which log, summary and outputs are made. */
 export interface GrantReport {
@@ -38,24 +26,24 @@ export interface GrantReport {
   method: Method | null
   /** With mode `plan`: whether `apply` would change something. */
   changed: boolean
+  /** In the order in which they are made. */
   changes: Change[]
+  /** How many of them were made. */
+  done: number
   probes: Probe[]
   warnings: string[]
   failures: Failure[]
   timings: readonly Span[]
 }
 
-/** A plan as what it changes, in its order. */
-export function changesIn({ rbac, mapping }: Pick<Plan, 'rbac' | 'mapping'>): Change[] {
-  return [
-    ...rbac.map(({ action, object, before }) => ({
-      action,
-      what: placeOf(object),
-      before: before ? manifest(before) : '',
-      after: action === 'delete' ? '' : manifest(object),
-    })),
-    ...mapping.map(({ action, place: what, before, after }) => ({ action, what, before, after })),
-  ]
+/** Of a grant that has not begun. */
+export function newReport(): GrantReport {
+  return {
+    schema: 1,
+    result: 'success',
+    ...{ mode: 'apply', cluster: null, role: '', username: '', groups: [], name: '', method: null },
+    ...{ changed: false, changes: [], done: 0, probes: [], warnings: [], failures: [], timings: [] },
+  }
 }
 
 /**
@@ -80,7 +68,7 @@ function logGroups(report: GrantReport): LogGroup[] {
   const { changes, probes, timings } = report
   const lines = changes.flatMap(change => difference(change).split('\n'))
   return [
-    { title: headline(report), lines: lines.length > 0 ? lines : ['Nothing differs from what is wanted.'] },
+    { title: headline(report), lines, isOpen: true },
     ...changes.filter(isOfAwsAuth).map(({ before }) => ({
       title: 'mapRoles of aws-auth as it was, to be put back if need be',
       lines: before.split('\n'),
@@ -91,22 +79,22 @@ function logGroups(report: GrantReport): LogGroup[] {
 }
 
 /** What the step did, in one line. */
-function headline({ mode, role, cluster, username, changes, result }: GrantReport): string {
+function headline({ mode, role, cluster, username, changes, done, result }: GrantReport): string {
   const where = `${role} as ${username}${cluster ? ` in ${cluster}` : ''}`
   const count = (action: Change['action']) => changes.filter(change => change.action === action).length
   const counts = (['create', 'update', 'delete'] as const)
     .filter(action => count(action) > 0)
     .map(action => `${count(action)} to ${action}`)
-  const words = counts.length > 0 ? counts.join(', ') : 'nothing to change'
   const deed = { apply: 'Grant to', plan: 'Plan for', revoke: 'Revoke from' }[mode]
-  return `${deed} ${where}: ${result === 'success' || changes.length > 0 ? words : 'not done'}`
+  if (result === 'failure') return `${deed} ${where} failed; ${done} of ${changes.length} changes are made`
+  return `${deed} ${where}: ${counts.length > 0 ? counts.join(', ') : 'nothing differs from what is wanted'}`
 }
 
 /** As `diff -u` has it. */
 function difference({ what, before, after }: Change): string {
   const from = before === '' ? '/dev/null' : what
   const to = after === '' ? '/dev/null' : what
-  return createTwoFilesPatch(from, to, before, after).replace(/^=+\n/, '').trimEnd()
+  return createTwoFilesPatch(from, to, before, after, '', '', { headerOptions: FILE_HEADERS_ONLY }).trimEnd()
 }
 
 /** Others can be made again from what is said of them; of this text, every byte is somebody's. */

@@ -59,10 +59,8 @@ export async function tell({ groups, warnings, failures, summary }: Told): Promi
   for (const group of groups) print(core, group)
   for (const warning of warnings) core.warning(warning)
   for (const failure of failures) {
-    // Not folded: what is wrong is what a reader came for.
-    const { title, lines } = failureGroup(failure)
     core.error(failureTitle(failure))
-    core.info(harmless([title, ...lines].join('\n')))
+    print(core, { ...failureGroup(failure), isOpen: true })
   }
   if (summary !== null) await writeSummary(core, summary)
   if (failures.length > 0) process.exitCode = core.ExitCode.Failure
@@ -113,10 +111,10 @@ async function writeSummary(core: Toolkit, markdown: string): Promise<void> {
 
 type Toolkit = Awaited<ReturnType<typeof toolkit>>
 
-function print(core: Toolkit, { title, lines }: LogGroup): void {
-  core.startGroup(title)
-  core.info(harmless(lines.join('\n')))
-  core.endGroup()
+function print(core: Toolkit, { title, lines, isOpen = false }: LogGroup): void {
+  if (!isOpen) core.startGroup(title)
+  core.info(harmless((isOpen ? [title, ...lines] : lines).join('\n')))
+  if (!isOpen) core.endGroup()
 }
 
 async function exportLogin({ kubeconfig, kubectl, clusters }: Report): Promise<void> {

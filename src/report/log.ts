@@ -8,6 +8,8 @@ import type { ClusterReport, Report, Span } from './report.ts'
 export interface LogGroup {
   title: string
   lines: string[]
+  /** Not folded: what a reader came for. */
+  isOpen?: boolean
 }
 
 /** The log of a run, as groups; what the login put into the kubeconfig is shown whole, for there is no secret in it. */

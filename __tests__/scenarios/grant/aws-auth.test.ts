@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { load } from 'js-yaml'
-import { inputVariables, readAction } from '../../../lab/runner/action.ts'
 import { PATIENCE, scenario } from '../scenario.ts'
-import { CREATOR, deeds, expectRefusal, GRANT, grants } from './grants.ts'
+import { CREATOR, deeds, expectRefusal, grants } from './grants.ts'
 
 const at = scenario([{ name: 'demo', authenticationMode: 'CONFIG_MAP', creator: CREATOR }])
-const all = grants(at)
-const { newRole, grant, loginAs, admin, behindGate } = all
+const { newRole, grant, endAt, loginAs, admin, behindGate } = grants(at)
 
 const MAP = '/api/v1/namespaces/kube-system/configmaps/aws-auth'
 const NODES = 'arn:aws:iam::111122223333:role/nodes'
@@ -212,43 +208,23 @@ test(
   'kill -9 before or after any of its requests: the next run completes it',
   async () => {
     await writeMap({ mapRoles: TEXTS['with comments and odd indentation']?.(at.role.arn) ?? '' })
-    const gate = behindGate()
+    behindGate()
     const can = 'list namespaces\nget configmaps -n default'
     let killed = 0
-    for (let point = 1; ; point++) {
+    for (; ; killed++) {
       const role = newRole()
       const inputs = { 'role-arn': role.arn, can, 'token-provider': 'builtin' }
-      if (!(await runUntil(point, inputs))) break
-      killed++
-      gate.between = null
-      const next = await grant(inputs)
-      expect(next.plan.failures).toEqual([])
+      const { by } = await endAt(killed + 1, 'SIGKILL', inputs)
+      if (by === null) break
+      expect((await grant(inputs)).plan.failures).toEqual([])
       expect(load((await readMap()).data?.mapRoles ?? '')).toContainEqual(
         expect.objectContaining({ username: role.name }),
       )
       expect((await loginAs(role, { can })).report.failures).toEqual([])
-      const done = await grant(inputs)
-      expect(deeds(done)).toEqual([])
+      expect(deeds(await grant(inputs))).toEqual([])
     }
     // Before and after each of: three documents, four lists, aws-auth, five rehearsals, five writes, two reviews.
     expect(killed).toBeGreaterThan(30)
-
-    /** Whether the grant came as far as the moment at which it is killed: before or after one of its requests. */
-    async function runUntil(point: number, inputs: Record<string, string>): Promise<boolean> {
-      const { main, inputs: defaults } = await readAction(GRANT)
-      at.lab.aws.instance.roleArn = all.creator.arn
-      const env = { ...at.runner.env(), ...inputVariables(defaults, all.inputsOf(inputs)) }
-      const grant = spawn(process.execPath, [main], { env, stdio: 'ignore' })
-      let moments = 0
-      gate.between = async () => {
-        if (++moments !== point) return
-        grant.kill('SIGKILL')
-        await gone
-      }
-      const gone = once(grant, 'exit')
-      const [, signal] = await gone
-      return signal === 'SIGKILL'
-    }
   },
   2 * PATIENCE,
 )

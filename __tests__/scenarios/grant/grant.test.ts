@@ -1,8 +1,9 @@
+import { posixOnly } from '../../systems.ts'
 import { PATIENCE, scenario } from '../scenario.ts'
 import { CREATOR, deeds, expectRefusal, expectSuccess, type Granted, grants, writesAmong } from './grants.ts'
 
 const at = scenario([{ name: 'demo', authenticationMode: 'CONFIG_MAP', creator: CREATOR }])
-const { newRole, roleWith, grant, grantAs, loginAs, admin, behindGate } = grants(at)
+const { newRole, roleWith, grant, grantAs, endAt, loginAs, admin, behindGate } = grants(at)
 
 const RULES =
   'list namespaces\nget configmaps/settings -n default\ncreate pods --subresource=exec -n default\nget /metrics'
@@ -96,16 +97,36 @@ describe('the story', () => {
       const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
       expectSuccess(revoked)
       expect(deeds(revoked)).toEqual([
+        'update ConfigMap kube-system/aws-auth',
         `delete ClusterRoleBinding ${name}`,
         `delete ClusterRole ${name}`,
-        'update ConfigMap kube-system/aws-auth',
       ])
-      expect(revoked.plan.changes.at(-1)).toMatchObject({ before: mapRoles })
+      expect(revoked.plan).toMatchObject({ done: 3 })
+      expect(revoked.plan.changes[0]).toMatchObject({ before: mapRoles })
       expect(revoked.log).toContain('mapRoles of aws-auth as it was')
       const login = await loginAs(role)
       expect(login.report.failures.map(({ code }) => code)).toEqual(['EKS501'])
       const again = await grant({ 'role-arn': role.arn, mode: 'revoke' })
       expect(again.outputs.changed).toBe('false')
+    },
+    PATIENCE,
+  )
+
+  test(
+    'rules and groups in another order, or by other names, are the same',
+    async () => {
+      const role = newRole()
+      const given = { 'role-arn': role.arn, groups: 'b, a' }
+      expectSuccess(
+        await grant({ ...given, can: 'list pods -n default\nget pods -n default\nlist namespaces' }),
+      )
+      const again = await grant({
+        ...given,
+        groups: 'a, b',
+        can: 'list ns\nget po -n default\nlist po -n default',
+      })
+      expectSuccess(again)
+      expect(deeds(again)).toEqual([])
     },
     PATIENCE,
   )
@@ -220,6 +241,42 @@ describe('what it does not do', () => {
     PATIENCE,
   )
 })
+
+test(
+  'a rule in a namespace that is not there is told before anything is written',
+  async () => {
+    const role = newRole()
+    const refused = await grant({ 'role-arn': role.arn, can: 'list namespaces\nlist pods -n nowhere' })
+    expectRefusal(refused, ['EKS624'])
+    expect(refused.plan.failures[0]?.cause).toContain('nowhere')
+    const found = await admin('GET', `/apis/rbac.authorization.k8s.io/v1/clusterroles/eks-login-${role.name}`)
+    expect(found.status).toBe(404)
+  },
+  PATIENCE,
+)
+
+posixOnly(
+  'a job that is cancelled amid its writes says how far it came, and the next run does the rest',
+  async () => {
+    const role = newRole()
+    const gate = behindGate()
+    const isPatch = ({ method }: { method: string }) => method === 'PATCH'
+    // Three are rehearsed, each with a moment before and one after; then the first is made.
+    const { code, plan } = await endAt(8, 'SIGTERM', { 'role-arn': role.arn }, isPatch)
+    expect(code).toBe(1)
+    expect(plan?.failures.map(({ code }) => code)).toEqual(['EKS003'])
+    expect(plan?.failures[0]?.evidence.join()).toContain('SIGTERM')
+    expect(plan?.changes).toHaveLength(3)
+    expect(plan?.done).toBe(0)
+    expect(gate.requests.length).toBeGreaterThan(0)
+    // It was made, though nobody heard of it.
+    const rest = await grant({ 'role-arn': role.arn })
+    expectSuccess(rest)
+    expect(rest.plan.changes).toHaveLength(2)
+    expect((await loginAs(role)).report.failures).toEqual([])
+  },
+  PATIENCE,
+)
 
 describe('who is no administrator', () => {
   test(

@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Answer, ask, serverOf } from '../../../lab/admin.ts'
 import type { Role } from '../../../lab/aws/identities.ts'
 import { type Gate, openGate } from '../../../lab/kube/gate.ts'
+import { inputVariables, readAction } from '../../../lab/runner/action.ts'
+import { createStepFiles, readStepFiles } from '../../../lab/runner/environment-files.ts'
 import type { Runner, StepResult } from '../../../lab/runner/runner.ts'
 import type { GrantReport } from '../../../src/grant/report.ts'
 import { ACTION, expectNoSecret, PATIENCE, PROVIDERS, type Scenario } from '../scenario.ts'
@@ -70,16 +74,50 @@ export function grants(at: Scenario) {
   })
 
   return {
-    inputsOf,
     /** A role with a path that no cluster knows, and that a login may describe the cluster with. */
     newRole: (path = '/ci/') => roleOf(`deployer-${++count}`, path, ['eks:DescribeCluster']),
     /** A role that may do in AWS what is given. */
     roleWith: (...actions: string[]) => roleOf(`operator-${++count}`, '/', actions),
     grant: (inputs: Record<string, string>, options = {}) => grantAs(creator, inputs, options),
     grantAs,
-    get creator() {
-      return creator
+    /**
+     * Runs a grant up to one of its requests to the API server, and has a signal sent to it then: before what is asked
+     * is done, or before the answer comes back.
+     *
+     * @param moment which of these moments
+     * @param counts which requests have them
+     * @returns how it ended, by a code or by the signal, and the plan that it told
+     */
+    async endAt(
+      moment: number,
+      signal: 'SIGTERM' | 'SIGKILL',
+      inputs: Record<string, string>,
+      counts: (request: { method: string; path: string }) => boolean = () => true,
+    ) {
+      const { main, inputs: defaults } = await readAction(GRANT)
+      const files = join(at.runner.temp, `files-${++count}`)
+      at.lab.aws.instance.roleArn = creator.arn
+      const env = {
+        ...at.runner.env(),
+        ...inputVariables(defaults, inputsOf(inputs)),
+        ...(await createStepFiles(files)),
+      }
+      const grant = spawn(process.execPath, [main], { env, stdio: 'ignore' })
+      const gone = once(grant, 'close')
+      let moments = 0
+      gate.between = async request => {
+        if (!counts(request) || ++moments !== moment) return
+        grant.kill(signal)
+        await gone
+      }
+      const [code, by] = (await gone) as [number | null, string | null]
+      gate.between = null
+      const { outputs } = await readStepFiles(files)
+      const plan: GrantReport | null = JSON.parse(outputs.plan ?? 'null')
+      return { code, by, plan }
     },
+    /** An administrator of AWS and of the cluster. */
+    creator: () => creator,
     /** A login of the role, which has no part in what is granted to it. */
     async loginAs(role: Role, inputs: Record<string, string> = {}) {
       at.lab.aws.instance.roleArn = role.arn

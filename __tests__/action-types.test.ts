@@ -1,31 +1,30 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { load } from 'js-yaml'
+import { inputVariables } from '../lab/runner/action.ts'
 import { CREDENTIAL_SOURCES } from '../src/aws/credential-source.ts'
+import { METHODS, MODES, readGrantInputs } from '../src/grant/inputs.ts'
 import { readInputs, TOKEN_PROVIDERS } from '../src/inputs.ts'
 
 type Typing = { type: string; 'allowed-values'?: string[]; separator?: string; 'list-item'?: Typing }
 type Side = 'inputs' | 'outputs'
 
+const ACTIONS = [
+  {
+    folder: '.',
+    inputsOf: readInputs,
+    enumerations: { 'credential-source': CREDENTIAL_SOURCES, 'token-provider': TOKEN_PROVIDERS },
+    needed: { 'cluster-name': 'demo' },
+  },
+  {
+    folder: 'grant',
+    inputsOf: readGrantInputs,
+    enumerations: { method: METHODS, mode: MODES, 'token-provider': TOKEN_PROVIDERS },
+    needed: { 'cluster-name': 'demo', 'role-arn': 'arn:aws:iam::111122223333:role/runner' },
+  },
+]
+
 const read = async (file: string) => load(await readFile(join(import.meta.dirname, '..', file), 'utf8'))
-let action: Record<Side, Record<string, { default?: string }>>
-let types: Record<Side, Record<string, Typing>>
-beforeAll(async () => {
-  action = (await read('action.yml')) as typeof action
-  types = (await read('action-types.yml')) as typeof types
-})
-
-test.each<Side>(['inputs', 'outputs'])('every one of the %s has a type, in the order of action.yml', side => {
-  expect(Object.keys(types[side])).toEqual(Object.keys(action[side]))
-})
-
-test('the values of an enumeration are those that are read', () => {
-  const enumerations = Object.entries(types.inputs).filter(([, { type }]) => type === 'enum')
-  expect(Object.fromEntries(enumerations.map(([name, typing]) => [name, typing['allowed-values']]))).toEqual({
-    'credential-source': [...CREDENTIAL_SOURCES],
-    'token-provider': [...TOKEN_PROVIDERS],
-  })
-})
 
 /** What a type is written with: https://github.com/typesafegithub/github-actions-typing#available-types. */
 const FIELDS: Record<string, string[]> = {
@@ -36,35 +35,57 @@ const FIELDS: Record<string, string[]> = {
   list: ['type', 'separator', 'list-item'],
 }
 
-test.each<Side>(['inputs', 'outputs'])('the types of the %s are written as the format asks', side => {
-  for (const [name, typing] of Object.entries(types[side])) {
-    expect([name, Object.keys(typing)]).toEqual([name, FIELDS[typing.type]])
-    if (typing['list-item']) expect([name, typing['list-item']]).toEqual([name, { type: 'string' }])
-  }
-})
+describe.each(ACTIONS)('the action in $folder', ({ folder, inputsOf, enumerations, needed }) => {
+  let action: Record<Side, Record<string, { required?: boolean }>>
+  let types: Record<Side, Record<string, Typing>>
+  beforeAll(async () => {
+    action = (await read(join(folder, 'action.yml'))) as typeof action
+    types = (await read(join(folder, 'action-types.yml'))) as typeof types
+  })
 
-/** Texts that are of a type, and one that is not. */
-function texts({ type, separator }: Typing): { of: string[]; not?: string } {
-  if (type === 'boolean') return { of: ['true', 'false'], not: '1' }
-  if (type === 'integer') return { of: ['7'], not: '7.5' }
-  if (type === 'list') return { of: ['', ['get pods', 'get nodes'].join(separator)] }
-  return { of: [] }
-}
+  test.each<Side>(['inputs', 'outputs'])(
+    'every one of the %s has a type, in the order of action.yml',
+    side => {
+      expect(Object.keys(types[side])).toEqual(Object.keys(action[side]))
+    },
+  )
 
-test('an input takes what is of its type, and refuses what is not', () => {
-  const taken = (name: string, text: string) => {
-    const given = { 'INPUT_CLUSTER-NAME': 'demo', RUNNER_TEMP: '/tmp', [`INPUT_${name.toUpperCase()}`]: text }
-    try {
-      return Boolean(readInputs(given))
-    } catch {
-      return false
+  test('the values of an enumeration are those that are read', () => {
+    const typed = Object.entries(types.inputs).filter(([, { type }]) => type === 'enum')
+    expect(Object.fromEntries(typed.map(([name, typing]) => [name, typing['allowed-values']]))).toEqual(
+      enumerations,
+    )
+  })
+
+  test.each<Side>(['inputs', 'outputs'])('the types of the %s are written as the format asks', side => {
+    for (const [name, typing] of Object.entries(types[side])) {
+      expect([name, Object.keys(typing)]).toEqual([name, FIELDS[typing.type]])
+      if (typing['list-item']) expect([name, typing['list-item']]).toEqual([name, { type: 'string' }])
     }
+  })
+
+  /** Texts that an input takes, and one that it does not, by its type. */
+  function texts(name: string, { type, separator }: Typing): { of: string[]; not?: string } {
+    const { required } = action.inputs[name] ?? {}
+    if (type === 'boolean') return { of: ['true', 'false'], not: '1' }
+    if (type === 'integer') return { of: ['7'], not: '7.5' }
+    if (type !== 'list') return { of: [] }
+    const [items, none] = required ? [['demo', 'prod'], []] : [['get pods', 'get nodes'], ['']]
+    return { of: [...none, items.join(separator)] }
   }
-  const { 'cluster-name': clusters, ...others } = types.inputs
-  expect(taken('cluster-name', ['demo', 'prod'].join(clusters?.separator))).toBe(true)
-  for (const [name, typing] of Object.entries(others)) {
-    const { of, not } = texts(typing)
-    for (const text of of) expect([name, text, taken(name, text)]).toEqual([name, text, true])
-    if (not !== undefined) expect([name, not, taken(name, not)]).toEqual([name, not, false])
-  }
+
+  test('an input takes what is of its type, and refuses what is not', () => {
+    const taken = (name: string, text: string) => {
+      try {
+        return Boolean(inputsOf({ RUNNER_TEMP: '/tmp', ...inputVariables(needed, { [name]: text }) }))
+      } catch {
+        return false
+      }
+    }
+    for (const [name, typing] of Object.entries(types.inputs)) {
+      const { of, not } = texts(name, typing)
+      for (const text of of) expect([name, text, taken(name, text)]).toEqual([name, text, true])
+      if (not !== undefined) expect([name, not, taken(name, not)]).toEqual([name, not, false])
+    }
+  })
 })

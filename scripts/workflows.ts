@@ -12,8 +12,8 @@ import { pythonPart } from '../lab/programs/python.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const CACHE = join(ROOT, '.cache', 'lint')
-/** What stands for this action in an example. */
-const PLACEHOLDER = 'OWNER/eks-login@v1'
+/** What stands for an action of this repository in an example, with its folder. */
+const PLACEHOLDER = /OWNER\/eks-login(\/\w+)?@v1/g
 
 try {
   const { actionlint, shellcheck, zizmor } = await buildLinters()
@@ -21,9 +21,10 @@ try {
   const strict = ['-config-file', '.github/actionlint.yaml', '-shellcheck', shellcheck, '-pyflakes', '']
   lint(actionlint, [...strict, ...ours])
   for (const example of examples) {
-    // With the placeholder for the action itself, inputs and outputs are looked up in action.yml.
-    const text = (await readFile(join(ROOT, example), 'utf8')).replaceAll(PLACEHOLDER, './')
-    lint(actionlint, [...strict, '-stdin-filename', example, '-'], text)
+    // With the action itself in the place of the placeholder, inputs and outputs are looked up in its action.yml.
+    const text = await readFile(join(ROOT, example), 'utf8')
+    const local = text.replaceAll(PLACEHOLDER, (_, folder = '/') => `.${folder}`)
+    lint(actionlint, [...strict, '-stdin-filename', example, '-'], local)
   }
   const persona = ['--offline', '--persona=auditor', '--strict-collection', '--no-progress']
   // Of the folder it takes what lies where GitHub looks for it.

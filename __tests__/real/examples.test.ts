@@ -7,8 +7,17 @@ import { ACTION, PATIENCE, scenario } from './scenario.ts'
 
 // The examples as they stand in examples/, with the clusters that they name, and this action for OWNER/eks-login.
 
+/** The role that made the cluster, and is an administrator in it. */
+const CREATOR = 'arn:aws:iam::111122223333:role/creator'
+
 const at = scenario([
-  { name: 'staging', region: 'eu-central-1', neighbours: ['demo'] },
+  {
+    name: 'staging',
+    region: 'eu-central-1',
+    neighbours: ['demo'],
+    authenticationMode: 'CONFIG_MAP',
+    creator: CREATOR,
+  },
   { name: 'production', region: 'eu-west-1' },
 ])
 
@@ -34,12 +43,12 @@ async function administer(cluster: RealCluster, text: string): Promise<void> {
 }
 
 /** The ARN of a role that a service may take on, and that may describe one cluster. */
-function roleOf(name: string, service: string, actions: string[], clusterArn: string): string {
+function roleOf(name: string, service: string, actions: string[], clusterArn: string, path = '/'): string {
   const Version = '2012-10-17' as const
   const take = { Effect: 'Allow' as const, Principal: { Service: service }, Action: actions }
   const describe = { Effect: 'Allow' as const, Action: 'eks:DescribeCluster', Resource: clusterArn }
   const policies = { describe: { Version, Statement: [describe] } }
-  return at.lab.aws.identities.createRole({ name, trust: { Version, Statement: [take] }, policies }).arn
+  return at.lab.aws.identities.createRole({ name, path, trust: { Version, Statement: [take] }, policies }).arn
 }
 
 /** What a step printed, which ran to its end. */
@@ -157,6 +166,37 @@ test(
     expect(service.stdout.trim()).toBe('service/web')
   },
   PATIENCE,
+)
+
+test(
+  'grant.yml says what it would do, does it, and takes it away again, as check.yml finds each time',
+  async () => {
+    const { arn } = staging()
+    const files = { '.vars': `EKS_CLUSTER_ARN=${arn}\n` }
+    const [grant, check] = await Promise.all([example('grant.yml'), example('check.yml')])
+    await administer(staging(), grant)
+    const roles = {
+      creator: roleOf('creator', 'ec2.amazonaws.com', ['sts:AssumeRole'], arn),
+      deployer: roleOf('web-deployer', 'ec2.amazonaws.com', ['sts:AssumeRole'], arn, '/ci/'),
+    }
+    const as = (role: keyof typeof roles, workflow: string, inputs: Record<string, string>) => {
+      at.lab.aws.instance.roleArn = roles[role]
+      return act(workflow, { files, inputs })
+    }
+    const inputs = { environment: 'staging', can: 'patch deployments.apps -n web', cannot: 'list pods -A' }
+
+    const planned = await as('creator', grant, { mode: 'plan' })
+    expect(planned.jobs).toEqual({ deployer: 'success' })
+    expect(planned.log).toContain('+  name: eks-login-deployer')
+    expect((await as('deployer', check, inputs)).log).toContain('EKS501')
+
+    expect((await as('creator', grant, { mode: 'apply' })).jobs).toEqual({ deployer: 'success' })
+    expect((await as('deployer', check, inputs)).jobs).toEqual({ check: 'success' })
+
+    expect((await as('creator', grant, { mode: 'revoke' })).jobs).toEqual({ deployer: 'success' })
+    expect((await as('deployer', check, inputs)).log).toContain('EKS501')
+  },
+  2 * PATIENCE,
 )
 
 test(

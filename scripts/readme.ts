@@ -15,9 +15,9 @@ import { table } from './table.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
-const { inputs, outputs } = await readAction()
 const pages: Record<string, Record<string, string>> = {
-  'README.md': { inputs: inputTable(inputs), outputs: outputTable(outputs) },
+  'README.md': await actionTables('action.yml'),
+  'docs/grant.md': await actionTables('grant/action.yml'),
   'docs/failures.md': await failurePages(ROOT),
   'docs/troubleshooting.md': { cures: await provenCures(ROOT) },
   'docs/performance.md': performanceTables(await readBench()),
@@ -43,6 +43,10 @@ function put(text: string, page: string, name: string, table: string): string {
   return `${text.slice(0, from)}${begin}${table}\n${text.slice(to)}`
 }
 
+async function readBench(): Promise<BenchResult> {
+  return JSON.parse(await readFile(join(ROOT, 'docs/bench.json'), 'utf8'))
+}
+
 /* Inputs and outputs. */
 
 interface Input {
@@ -56,12 +60,9 @@ interface Action {
   outputs: Record<string, { description: string }>
 }
 
-async function readBench(): Promise<BenchResult> {
-  return JSON.parse(await readFile(join(ROOT, 'docs/bench.json'), 'utf8'))
-}
-
-async function readAction(): Promise<Action> {
-  return load(await readFile(join(ROOT, 'action.yml'), 'utf8')) as Action
+async function actionTables(file: string): Promise<{ inputs: string; outputs: string }> {
+  const { inputs, outputs } = load(await readFile(join(ROOT, file), 'utf8')) as Action
+  return { inputs: inputTable(inputs), outputs: outputTable(outputs) }
 }
 
 function inputTable(inputs: Action['inputs']): string {

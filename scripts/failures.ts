@@ -189,7 +189,7 @@ const GRANT_VARIANTS: Partial<Record<GrantEvidence['kind'], object[]>> = {
     { method: 'access-entry', authenticationMode: 'CONFIG_MAP' },
     { method: 'aws-auth', authenticationMode: 'API' },
   ],
-  'name-reserved': [{ what: 'username', name: 'system:USERNAME', reserved: 'system:' }],
+  'name-unusable': [{ what: 'username', name: 'system:USERNAME', why: 'WHY' }],
   'object-conflict': [{ object: 'ClusterRole NAME', manifest: 'MANIFEST\n' }],
   'calls-denied': [
     { denied: [{ call: 'list ClusterRoles', message: 'MESSAGE' }], needs: needsOf('aws-auth', [RIGHT]) },

@@ -1,5 +1,6 @@
 import { locateOne } from './aws/target.ts'
 import { Administrator } from './grant/administrator.ts'
+import { changesIn } from './grant/change.ts'
 import { checkRules } from './grant/check.ts'
 import { type GrantInputs, readGrantInputs } from './grant/inputs.ts'
 import { findEntry, methodOf } from './grant/mapping.ts'
@@ -55,13 +56,13 @@ async function grant(inputs: GrantInputs): Promise<void> {
     administrator.api(cluster, early),
   ])
   const plan = await watch.time('plan', planGrant(inputs, cluster, { method: report.method, ...found }, api))
-  report.changes = plan.works.map(({ action, what, before, after }) => ({ action, what, before, after }))
-  report.changed = report.changes.length > 0
+  report.changes = changesIn(plan.works)
   report.warnings = plan.notes
+  report.changed = mode === 'plan' && report.changes.length > 0
   if (mode === 'plan') return
 
   const tell = (done: number) => {
-    report.done = done
+    Object.assign(report, { done, changed: true, changes: changesIn(plan.works) })
   }
   await watch.time('apply', applyPlan(plan, tell))
   if (mode === 'apply') report.probes = await watch.time('check', checkRules(plan, inputs, api))

@@ -38,7 +38,7 @@ function dangers(
   given: Partial<GrantInputs>,
   { rules = [], mapped = null, found = null }: Found = {},
 ): string[] {
-  return dangersOf(inputs(given), rules.map(resolved), mapped, found).map(evidence => {
+  return dangersOf(inputs(given), rules.map(resolved), mapped ? [mapped] : [], found).map(evidence => {
     expect(evidence.kind).toBe('grant-dangerous')
     return 'what' in evidence ? String(evidence.what) : ''
   })
@@ -55,9 +55,9 @@ describe('a rule is refused', () => {
     ['* *', 'allows everything'],
     ['* * -A', 'allows everything'],
     ['* *.*', 'allows everything'],
-    ['escalate clusterroles.rbac.authorization.k8s.io', 'lets it give itself any right'],
-    ['escalate roles.rbac.authorization.k8s.io -n web', 'lets it give itself any right'],
-    ['bind clusterroles.rbac.authorization.k8s.io', 'lets it give itself any right'],
+    ['escalate clusterroles.rbac.authorization.k8s.io', 'lets it give itself rights'],
+    ['escalate roles.rbac.authorization.k8s.io -n web', 'lets it give itself rights'],
+    ['bind clusterroles.rbac.authorization.k8s.io', 'lets it give itself rights'],
     ['impersonate users', 'lets it act as somebody else'],
     ['impersonate groups', 'lets it act as somebody else'],
     ['impersonate serviceaccounts -n web', 'lets it act as somebody else'],
@@ -66,6 +66,17 @@ describe('a rule is refused', () => {
     ['watch secrets', 'reads the secrets of every namespace'],
     ['* secrets', 'reads the secrets of every namespace'],
     ['get *', 'reads the secrets of every namespace'],
+    ['list *.*', 'reads the secrets of every namespace'],
+    ['* clusterroles.rbac.authorization.k8s.io', 'lets it give itself rights'],
+    ['* *.rbac.authorization.k8s.io', 'lets it give itself rights'],
+    ['* roles.rbac.authorization.k8s.io -n web', 'lets it give itself rights'],
+    ['* users', 'lets it act as somebody else'],
+    ['* serviceaccounts -n web', 'lets it act as somebody else'],
+    ['create serviceaccounts --subresource=token', 'makes tokens of service accounts'],
+    ['create serviceaccounts --subresource=token -n kube-system', 'makes tokens of service accounts'],
+    ['update configmaps', 'may change aws-auth'],
+    ['patch configmaps/aws-auth -n kube-system', 'may change aws-auth'],
+    ['* /*', 'allows every URL'],
   ])('that says %s', (rule, why) => {
     expect(dangers({}, { rules: [rule] })).toEqual([
       expect.stringMatching(new RegExp(`^can: .*${why.replace(/[.*]/g, '\\$&')}`)),
@@ -93,6 +104,10 @@ test.each([
   ['delete secrets -A', 'secrets that are deleted, and not read'],
   ['get secrets.example.com', 'what is called secrets in another group'],
   ['get clusterroles.rbac.authorization.k8s.io', 'a resource that could be bound'],
+  ['* *.apps -n web', 'every verb on a group of its own'],
+  ['create serviceaccounts --subresource=token -n web', 'tokens of one namespace'],
+  ['update configmaps -n web', 'where aws-auth is not'],
+  ['update configmaps/other -n kube-system', 'another ConfigMap'],
   ['get /metrics', 'a URL'],
   ['get /*', 'every URL, to be read'],
   ['* /healthz', 'every verb on one URL'],

@@ -63,7 +63,7 @@ test('every input is read as given', () => {
     can: 'list ns\nget /healthz',
     name: 'Deployers_of.web',
     method: 'aws-auth',
-    mode: 'revoke',
+    mode: 'plan',
     'allow-admin': 'True',
     'token-provider': 'builtin',
     timeout: '3600',
@@ -74,11 +74,11 @@ test('every input is read as given', () => {
     region: 'us-gov-west-1',
     role: expect.objectContaining({ partition: 'aws-us-gov', path: '/', arn: inputs['role-arn'] }),
     username: 'ci:{{SessionName}}',
-    groups: ['deployers', 'readers', 'others'],
+    groups: ['deployers', 'others', 'readers'],
     can: [expect.objectContaining({ text: 'list ns' }), expect.objectContaining({ kind: 'url' })],
     name: 'Deployers_of.web',
     method: 'aws-auth',
-    mode: 'revoke',
+    mode: 'plan',
     allowAdmin: true,
     tokenProvider: 'builtin',
     timeoutSeconds: 3600,
@@ -90,6 +90,14 @@ test('every input is read as given', () => {
 test('can that is given and empty means the mapping alone, with whatever username', () => {
   expect(read({ can: '' }).can).toEqual([])
   expect(read({ can: ' \n ', username: 'ci:{{SessionName}}' })).toMatchObject({ can: [], groups: [] })
+})
+
+test('a revoke asks for no rules, and so for nobody to bind them to', () => {
+  expect(read({ mode: 'revoke', can: 'nonsense', username: 'ci:{{SessionName}}' }).can).toEqual([])
+})
+
+test('the account in a username is filled in, as it is the same for all sessions', () => {
+  expect(read({ username: '{{AccountID}}:ci' }).username).toBe('111122223333:ci')
 })
 
 describe('a username that is another for each session', () => {

@@ -118,12 +118,12 @@ export const grantDiagnoses: Diagnoses<GrantEvidence> = {
       'What was done before is done; run the job again for the rest.',
     ],
   }),
-  'name-reserved': ({ what, name, reserved }) => ({
+  'name-unusable': ({ what, name, why }) => ({
     code: 'EKS525',
-    cause: `an access entry takes no ${what} that begins with ${reserved}`,
-    evidence: [`the ${what} is ${name}; nothing was written`],
+    cause: `an access entry does not take the ${what} ${name}: ${why}`,
+    evidence: ['nothing was written'],
     cure: [
-      `Give another ${what}. EKS keeps ${reserved} for itself (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html).`,
+      `Give another ${what}: what EKS takes stands in https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html.`,
     ],
   }),
   'object-conflict': ({ object, message, manifest }) => ({

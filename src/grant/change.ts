@@ -12,6 +12,11 @@ export interface Change {
 export interface Work extends Change {
   /** Asks whether it would be done, where that can be asked beforehand. @throws GrantProblem, ApiProblem */
   rehearse?(): Promise<void>
-  /** @throws GrantProblem, AwsProblem, ApiProblem */
-  apply(): Promise<void>
+  /** Makes it; `before` and `after` are then what they really were. @throws GrantProblem, AwsProblem, ApiProblem */
+  apply(): Promise<unknown>
+}
+
+/** As much of what is done as there is to tell. */
+export function changesIn(works: readonly Work[]): Change[] {
+  return works.map(({ action, what, before, after }) => ({ action, what, before, after }))
 }

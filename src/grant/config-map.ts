@@ -62,14 +62,15 @@ export async function mapInConfigMap(
     ).catch(untouchable)
   const after = await edit(map.mapRoles)
   if (after === map.mapRoles) return null
-  return {
+  const work: Work = {
     what: CONFIG_MAP,
     action: map.resourceVersion === null ? 'create' : 'update',
     before: map.mapRoles,
     after,
     rehearse: () => write(api, map, after, true).catch(unlessMeanwhile),
-    apply: () => writeUntilHeard(api, map, edit),
+    apply: async () => Object.assign(work, await writeUntilHeard(api, map, edit)),
   }
+  return work
 }
 
 const MAX_TRIES = 50
@@ -83,13 +84,15 @@ async function writeUntilHeard(
   api: ApiClient,
   found: ConfigMap,
   edit: (mapRoles: string) => Promise<string>,
-): Promise<void> {
+): Promise<{ before: string; after: string }> {
   let map = found
   for (let tries = 1; ; tries++) {
     const after = await edit(map.mapRoles)
-    if (after === map.mapRoles && map.resourceVersion !== null) return
+    const made = { before: map.mapRoles, after }
+    if (after === map.mapRoles && map.resourceVersion !== null) return made
     try {
-      return await write(api, map, after, false)
+      await write(api, map, after, false)
+      return made
     } catch (error) {
       unlessMeanwhile(error)
       if (tries === MAX_TRIES) throw new GrantProblem({ kind: 'aws-auth-contended', tries })

@@ -1,6 +1,10 @@
 import type { TaggedEntry } from '../aws/access-entry-changes.ts'
-import type { Right } from '../kube/policy.ts'
-import { formatResolved, type ResolvedRule } from '../kube/resolve.ts'
+import {
+  formatResolved,
+  type ResolvedRule,
+  type ResourceAttributes,
+  type UrlAttributes,
+} from '../kube/resolve.ts'
 import type { GrantEvidence } from './evidence.ts'
 import type { GrantInputs } from './inputs.ts'
 import type { Mapping } from './mapping.ts'
@@ -11,26 +15,28 @@ import type { Mapping } from './mapping.ts'
 /**
  * All that is dangerous in what a grant would give, or in what it would change.
  *
- * @param mapped whom the role is mapped to now
+ * @param mapped whom the role is mapped to now, in whatever place
  * @param entry the role's access entry, which may have access policies beside
  */
 export function dangersOf(
   { username, groups, mode, role }: GrantInputs,
   rules: readonly ResolvedRule[],
-  mapped: Mapping | null,
+  mapped: readonly Mapping[],
   entry: TaggedEntry | null | undefined,
 ): GrantEvidence[] {
-  const given = mode === 'revoke' ? [] : [...ofNames(username, groups), ...rules.flatMap(ofRule)]
-  const policies = mode === 'revoke' ? [] : (entry?.policies ?? []).filter(isOfAdministrator)
-  const found = [
-    ...given,
+  const policies = (entry?.policies ?? []).filter(isOfAdministrator)
+  const given = [
+    ...ofNames(username, groups),
+    ...rules.flatMap(ofRule),
     ...policies.map(
       policy => `the access entry of ${role.arn} has the access policy ${policy}, which allows all`,
     ),
-    ...(isOfNode(mapped, entry)
-      ? [`${role.arn} is mapped as a node: with another mapping its nodes leave the cluster`]
-      : []),
   ]
+  const changed =
+    mapped.some(isOfNode) || isNodeEntry(entry)
+      ? [`${role.arn} is mapped as a node: with another mapping its nodes leave the cluster`]
+      : []
+  const found = mode === 'revoke' ? changed : [...given, ...changed]
   return found.map(what => ({ kind: 'grant-dangerous', what }))
 }
 
@@ -52,12 +58,13 @@ const NODES = ['system:nodes', 'system:bootstrappers', 'system:node-proxier']
 const NODE_USER = 'system:node:'
 const CONTROLLER = 'system:kube-controller-manager'
 
-function isOfNode(mapped: Mapping | null, entry: TaggedEntry | null | undefined): boolean {
-  if (entry && entry.type !== '' && entry.type !== 'STANDARD') return true
-  return (
-    mapped !== null &&
-    (mapped.groups.some(group => NODES.includes(group)) || mapped.username.startsWith(NODE_USER))
-  )
+function isOfNode({ username, groups }: Mapping): boolean {
+  return groups.some(group => NODES.includes(group)) || username.startsWith(NODE_USER)
+}
+
+/** Entries of people and programs are STANDARD. */
+function isNodeEntry(entry: TaggedEntry | null | undefined): boolean {
+  return Boolean(entry?.type && entry.type !== 'STANDARD')
 }
 
 function isOfAdministrator(policyArn: string): boolean {
@@ -65,20 +72,38 @@ function isOfAdministrator(policyArn: string): boolean {
 }
 
 function ofRule(rule: ResolvedRule): string[] {
-  const why = whyDangerous(rule)
+  const why = rule.kind === 'url' ? ofUrl(rule.attributes) : ofResource(rule.attributes)
   return why ? [`can: ${formatResolved(rule)} ${why}`] : []
 }
 
-function whyDangerous(right: Right): string | null {
-  const { verb } = right.attributes
-  if (right.kind === 'url') return verb === '*' && right.attributes.path === '*' ? 'allows every URL' : null
-  const { resource, namespace, group, name } = right.attributes
-  if (verb === '*' && resource === '*') return 'allows everything'
-  if (verb === 'escalate' || verb === 'bind') return 'lets it give itself any right'
-  if (verb === 'impersonate') return 'lets it act as somebody else'
-  const isSecrets = group === '' && (resource === 'secrets' || resource === '*')
-  const isReading = ['get', 'list', 'watch', '*'].includes(verb)
-  if (isSecrets && isReading && namespace === '' && name === '')
+function ofUrl({ verb, path }: UrlAttributes): string | null {
+  return verb === '*' && /^\/?\*$/.test(path) ? 'allows every URL' : null
+}
+
+function ofResource({
+  verb,
+  group,
+  resource,
+  subresource,
+  namespace,
+  name,
+}: ResourceAttributes): string | null {
+  const verbs = (...some: string[]) => verb === '*' || some.includes(verb)
+  const isOf = (owner: string, ...some: string[]) =>
+    (group === '*' || group === owner) && (resource === '*' || some.includes(resource))
+  const inSystem = namespace === '' || namespace === 'kube-system'
+  if (verb === '*' && isOf('', '*')) return 'allows everything'
+  if (['escalate', 'bind'].includes(verb) || (verb === '*' && isOf(RBAC, 'clusterroles', 'roles')))
+    return 'lets it give itself rights (escalate, bind)'
+  if (verb === 'impersonate' || (verb === '*' && isOf('', 'users', 'groups', 'serviceaccounts')))
+    return 'lets it act as somebody else (impersonate)'
+  if (verbs('get', 'list', 'watch') && isOf('', 'secrets') && namespace === '' && name === '')
     return 'reads the secrets of every namespace, tokens of administrators among them'
+  if (verbs('create') && isOf('', 'serviceaccounts') && ['token', '*'].includes(subresource) && inSystem)
+    return 'makes tokens of service accounts of the cluster itself'
+  if (verbs('update', 'patch') && isOf('', 'configmaps') && inSystem && ['', 'aws-auth'].includes(name))
+    return 'may change aws-auth, and so let anybody in as an administrator'
   return null
 }
+
+const RBAC = 'rbac.authorization.k8s.io'

@@ -25,8 +25,8 @@ export type GrantEvidence =
   | { kind: 'aws-auth-contended'; tries: number }
   /** An access entry without the tag of a grant, and other than it shall be. */
   | { kind: 'entry-of-another'; principalArn: string; accessEntryArn: string; found: string; wanted: string }
-  /** `reserved` is the beginning of a username or group that EKS keeps for itself. */
-  | { kind: 'name-reserved'; what: 'username' | 'group'; name: string; reserved: string }
+  /** What EKS does not take in an access entry, and why. */
+  | { kind: 'name-unusable'; what: 'username' | 'group'; name: string; why: string }
   | { kind: 'method-unavailable'; method: string; authenticationMode: string }
   /** An access entry counts before aws-auth, and maps the role to somebody else. */
   | { kind: 'mapping-shadowed'; principalArn: string; found: string; wanted: string }

@@ -41,9 +41,11 @@ export function readGrantInputs(env: NodeJS.ProcessEnv): GrantInputs {
   const reader = new GrantReader(env)
   const clusters = reader.oneCluster()
   const role = reader.role()
-  const username = reader.line('username') ?? role.name
+  const mode = reader.oneOf('mode', MODES, 'apply')
+  // Nothing else of a session is the same for all of a role's.
+  const username = (reader.line('username') ?? role.name).replaceAll('{{AccountID}}', role.account)
   const groups = reader.groups()
-  const can = reader.rulesOf('can', 'list namespaces')
+  const can = mode === 'revoke' ? [] : reader.rulesOf('can', 'list namespaces')
   const inputs: GrantInputs = {
     cluster: clusters[0] ?? { name: '' },
     region: reader.region(clusters),
@@ -53,7 +55,7 @@ export function readGrantInputs(env: NodeJS.ProcessEnv): GrantInputs {
     can,
     name: reader.objectName(username),
     method: reader.oneOf('method', METHODS, 'auto'),
-    mode: reader.oneOf('mode', MODES, 'apply'),
+    mode,
     allowAdmin: reader.flag('allow-admin', false),
     tokenProvider: reader.oneOf('token-provider', TOKEN_PROVIDERS, 'aws'),
     timeoutSeconds: reader.seconds('timeout', 30),

@@ -1,10 +1,11 @@
 import { type AccessEntries, openAccessEntries, type TaggedEntry } from '../aws/access-entry-changes.ts'
+import type { Principal } from '../aws/arn.ts'
 import type { Cluster } from '../aws/cluster.ts'
 import type { Credentials } from '../aws/credentials.ts'
 import { AwsProblem } from '../aws/evidence.ts'
 import type { ApiClient } from '../kube/client.ts'
 import type { Run } from '../run.ts'
-import { mapByAccessEntry, mappingWords, says } from './access-entry.ts'
+import { mapByAccessEntry, mappingWords, says, unmapByAccessEntry } from './access-entry.ts'
 import type { Work } from './change.ts'
 import { type ConfigMap, entryOf, mapInConfigMap, readConfigMap } from './config-map.ts'
 import { GrantProblem } from './evidence.ts'
@@ -25,7 +26,7 @@ export interface FoundMapping {
   method: Method
   /** null: it has none; undefined: it was not looked for. */
   entry: TaggedEntry | null | undefined
-  /** undefined: it was not looked at. */
+  /** undefined: it does not count, or may not be read. */
   map: ConfigMap | undefined
   entries: AccessEntries | undefined
 }
@@ -78,46 +79,79 @@ function isDenied(error: unknown): boolean {
 }
 
 /**
- * aws-auth, where the role is mapped in it, or where it may be and is to be mapped nowhere.
+ * aws-auth, where it counts in the cluster: even where the role is mapped by an access entry it may be mapped there, too.
  *
  * @throws ApiProblem
  */
 export async function findConfigMap(
-  { mode, method: asked }: GrantInputs,
-  method: Method,
   { authenticationMode }: Cluster,
   api: ApiClient,
 ): Promise<ConfigMap | undefined> {
-  const everywhere = mode === 'revoke' && asked === 'auto' && authenticationMode === 'API_AND_CONFIG_MAP'
-  return method === 'aws-auth' || everywhere ? readConfigMap(api) : undefined
+  return authenticationMode === 'API' ? undefined : readConfigMap(api)
+}
+
+/** What is to be done to the mapping of a role, and what there is of it. */
+export interface MappingPlan {
+  works: Work[]
+  /** Whom the role is mapped to now, in whatever place. */
+  now: Mapping[]
+  notes: string[]
 }
 
 /**
  * What makes the mapping that is there the one that shall be.
  *
- * @returns with whom the role is mapped to now, by the method
  * @throws GrantProblem
  */
 export async function planMapping(
-  { mode, role, username, groups, name }: GrantInputs,
-  { method, entry, entries, map }: FoundMapping,
+  inputs: GrantInputs,
+  found: FoundMapping,
   api: ApiClient,
-): Promise<{ works: Work[]; now: Mapping | null }> {
-  const wanted = mode === 'revoke' ? null : { username, groups }
-  if (method === 'aws-auth' && wanted && entry && !says(entry, wanted)) {
-    throw new GrantProblem({
-      kind: 'mapping-shadowed',
-      principalArn: role.arn,
-      found: mappingWords(entry),
-      wanted: mappingWords(wanted),
-    })
+): Promise<MappingPlan> {
+  const { method, entry, entries, map } = found
+  const { role, username, groups } = inputs
+  const mapped = (map && (await entryOf(map, role))) ?? null
+  const now = [entry ?? null, mapped].filter(one => one !== null)
+  if (inputs.mode === 'revoke') return { ...(await planRevoke(inputs, found, mapped, api)), now }
+  const wanted = { username, groups }
+  const work =
+    method === 'access-entry'
+      ? entries && mapByAccessEntry(entries, entry ?? null, inputs)
+      : map && (await mapInConfigMap(api, map, role, unshadowed(wanted, entry, role)))
+  return { works: work ? [work] : [], now, notes: [] }
+}
+
+/** What takes away what a grant has made, in each place that the method leaves; the rest is told, and stays. */
+async function planRevoke(
+  inputs: GrantInputs,
+  { method, entry, entries, map }: FoundMapping,
+  mapped: Mapping | null,
+  api: ApiClient,
+): Promise<Omit<MappingPlan, 'now'>> {
+  const { role, username } = inputs
+  const works: Work[] = []
+  const left: string[] = []
+  if (entry && entries && inputs.method !== 'aws-auth') {
+    const work = unmapByAccessEntry(entries, entry, inputs)
+    if (work) works.push(work)
+    else left.push(`the access entry of ${role.arn} (${mappingWords(entry)})`)
   }
-  const byEntry =
-    method === 'access-entry' && entries ? mapByAccessEntry(entries, entry ?? null, role, wanted, name) : null
-  const inMap = map ? await mapInConfigMap(api, map, role, wanted) : null
-  const mapped = map && (await entryOf(map, role))
-  return {
-    works: [byEntry, inMap].filter(work => work !== null),
-    now: (method === 'access-entry' ? entry : mapped) ?? mapped ?? null,
+  if (map && mapped && (method === 'aws-auth' || inputs.method === 'auto')) {
+    // An entry does not tell who made it: it is a grant's if it says what this one would have it say.
+    const work = mapped.username === username && (await mapInConfigMap(api, map, role, null))
+    if (work) works.push(work)
+    else left.push(`the entry of ${role.arn} in aws-auth (${mappingWords(mapped)})`)
   }
+  return { works, notes: left.map(what => `${what} is not of this grant, and is left as it is`) }
+}
+
+/** @throws GrantProblem mapping-shadowed, where an access entry counts before what would be written */
+function unshadowed(wanted: Mapping, entry: TaggedEntry | null | undefined, { arn }: Principal): Mapping {
+  if (!entry || says(entry, wanted)) return wanted
+  throw new GrantProblem({
+    kind: 'mapping-shadowed',
+    principalArn: arn,
+    found: mappingWords(entry),
+    wanted: mappingWords(wanted),
+  })
 }

@@ -33,9 +33,14 @@ export class Denials {
     }
   }
 
+  /** Whether something was denied. */
+  get isAny(): boolean {
+    return this.#denied.length > 0
+  }
+
   /** @throws GrantProblem calls-denied, when something was */
   async check(): Promise<void> {
-    if (this.#denied.length === 0) return
+    if (!this.isAny) return
     const [who, needs] = await Promise.all([whoAmI(this.#api).catch(() => null), this.#needs()])
     throw new GrantProblem({
       kind: 'calls-denied',

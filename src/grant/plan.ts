@@ -10,7 +10,16 @@ import { GrantProblem, type Obstacle } from './evidence.ts'
 import { type GrantInputs, isTemplate } from './inputs.ts'
 import { type FoundMapping, findConfigMap, planMapping } from './mapping.ts'
 import { Denials, needsOf } from './needs.ts'
-import { changesOf, labelsOf, listObjects, placeOf, RBAC_KINDS, ROLE_ANNOTATION, workOf } from './rbac.ts'
+import {
+  changesOf,
+  isOfGrant,
+  labelsOf,
+  listObjects,
+  placeOf,
+  RBAC_KINDS,
+  ROLE_ANNOTATION,
+  workOf,
+} from './rbac.ts'
 
 /** All that a grant would do, and what it is made of. */
 export interface Plan {
@@ -39,19 +48,26 @@ export async function planGrant(
   // A rule that names no namespace is granted in all of them.
   const resolving = resolveRules(api, asked, '')
   const denials = new Denials(api, async () => needsOf(found.method, (await resolving).resolved))
+  // Where an access entry maps the role, aws-auth is only looked at.
+  const glances = new Denials(api, async () => [])
+  const reading = (found.method === 'aws-auth' ? denials : glances).of(
+    `get ${CONFIG_MAP}`,
+    findConfigMap(cluster, api),
+  )
   const [{ resolved: rules, mistakes }, map, ...lists] = await Promise.all([
     resolving,
-    denials.of(`get ${CONFIG_MAP}`, findConfigMap(inputs, found.method, cluster, api)),
-    ...RBAC_KINDS.map(kind => denials.of(`list ${kind}s`, listObjects(api, kind, inputs.name))),
+    reading,
+    ...RBAC_KINDS.map(kind => denials.of(`list ${kind}s`, listObjects(api, kind))),
   ])
   await denials.check()
 
-  const objects = lists.flatMap(list => list ?? [])
+  const all = lists.flatMap(list => list ?? [])
+  const objects = all.filter(object => isOfGrant(inputs.name, object))
   const problems: Obstacle[] = [...mistakenRules(mistakes), ...objects.flatMap(ofAnotherRole(inputs))]
   const mapping = await planMapping(inputs, { ...found, map }, api).catch(error => {
     if (!(error instanceof GrantProblem)) throw error
     problems.push(...error.evidence)
-    return { works: [], now: null }
+    return { works: [], now: [], notes: [] }
   })
   if (!inputs.allowAdmin) problems.push(...dangersOf(inputs, rules, mapping.now, found.entry))
   if (problems.length > 0) throw new GrantProblem(...problems)
@@ -61,7 +77,14 @@ export async function planGrant(
     // Whoever is let in has its rights already, and whoever loses them is out before.
     works: inputs.mode === 'revoke' ? [...mapping.works, ...ofObjects] : [...ofObjects, ...mapping.works],
     rules,
-    notes: rules.flatMap(notesOf),
+    notes: [
+      ...rules.flatMap(notesOf),
+      ...mapping.notes,
+      ...(glances.isAny
+        ? [`${CONFIG_MAP} may not be read: whether it maps the role, too, is not known`]
+        : []),
+      ...otherGrants(all, inputs),
+    ],
     denials,
   }
   await rehearse(plan)
@@ -90,6 +113,17 @@ function ofAnotherRole({ role, name }: GrantInputs): (object: RbacObject) => Obs
     if (owner === undefined || owner === role.arn) return []
     return [{ kind: 'name-of-another', object: placeOf(object), name, role: owner }]
   }
+}
+
+/** What other grants to the role have left, or still give: each has its own name. */
+function otherGrants(objects: readonly RbacObject[], { role, name }: GrantInputs): string[] {
+  const names = objects
+    .filter(object => object.metadata.annotations?.[ROLE_ANNOTATION] === role.arn && !isOfGrant(name, object))
+    .map(({ metadata }) => metadata.name)
+  return [...new Set(names)].map(
+    other =>
+      `the role has another grant, ${other}, which is left as it is; to take it away: mode revoke, name ${other}`,
+  )
 }
 
 function notesOf(rule: ResolvedRule): string[] {

@@ -45,16 +45,12 @@ const GROUP = '/apis/rbac.authorization.k8s.io/v1'
 export const RBAC_KINDS: readonly RbacObject['kind'][] = KINDS
 
 /**
- * The objects of one kind that a grant of the name has made, in all namespaces.
+ * The objects of one kind that grants have made, of whatever name, in all namespaces.
  *
  * @throws ApiProblem
  */
-export async function listObjects(
-  api: ApiClient,
-  kind: RbacObject['kind'],
-  name: string,
-): Promise<RbacObject[]> {
-  const selector = Object.entries(labelsOf(name)).map(label => label.join('='))
+export async function listObjects(api: ApiClient, kind: RbacObject['kind']): Promise<RbacObject[]> {
+  const selector = Object.entries(MANAGED_BY).map(label => label.join('='))
   const path = `${GROUP}/${RESOURCES[kind]}?labelSelector=${encodeURIComponent(selector.join(','))}`
   const { items } = await ask(api, 'GET', path)
   return objects(items).map(item => observed(kind, item))
@@ -128,6 +124,11 @@ function pathOf({ kind, metadata: { name, namespace } }: RbacObject): string {
   return `${of}/${RESOURCES[kind]}/${encodeURIComponent(name)}`
 }
 
+/** Whether a grant of the name has made it. */
+export function isOfGrant(name: string, { metadata: { labels = {} } }: RbacObject): boolean {
+  return Object.entries(labelsOf(name)).every(([key, value]) => labels[key] === value)
+}
+
 /** How a change is made. */
 export function workOf(api: ApiClient, change: RbacChange): Work {
   const { action, object, before } = change
@@ -150,12 +151,10 @@ async function put(
   const dryRun = rehearsal ? '&dryRun=All' : ''
   const query = `?fieldManager=${FIELD_MANAGER}${dryRun}`
   try {
-    if (action === 'delete') await remove(api, object, dryRun)
-    else
-      await ask(api, 'PATCH', pathOf(object) + query, {
-        body: object,
-        contentType: 'application/apply-patch+yaml',
-      })
+    if (action === 'delete') return await remove(api, object, dryRun)
+    const contentType = 'application/apply-patch+yaml'
+    const result = await ask(api, 'PATCH', pathOf(object) + query, { body: object, contentType })
+    if (rehearsal && !before) expectOwn(object, result)
   } catch (error) {
     const { status = 0, message = '' } = error instanceof ApiProblem ? error.evidence : {}
     const [, namespace] = /^namespaces? "([^"]+)" not found/.exec(message) ?? []
@@ -170,6 +169,23 @@ async function put(
       manifest: manifest(object),
     })
   }
+}
+
+/**
+ * One of the name that no grant has made is not taken over, even if it says the same: a revoke would take it away.
+ *
+ * @throws GrantProblem object-conflict
+ */
+function expectOwn(object: RbacObject, { metadata }: JsonObject): void {
+  const managers = objects(isObject(metadata) ? metadata.managedFields : [])
+  const others = managers.map(({ manager }) => String(manager)).filter(manager => manager !== FIELD_MANAGER)
+  if (others.length === 0) return
+  throw new GrantProblem({
+    kind: 'object-conflict',
+    object: placeOf(object),
+    message: `there is one that no grant has made; its fields are managed by ${others.join(', ')}`,
+    manifest: manifest(object),
+  })
 }
 
 /** One that is gone meanwhile is what was wanted. */

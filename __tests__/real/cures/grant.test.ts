@@ -43,6 +43,25 @@ describe('where access entries count', () => {
   )
 
   test(
+    'EKS621: who may write access entries and nothing in the cluster is given by the manifest what it needs',
+    async () => {
+      const operator = roleWith('eks:*')
+      await at.cluster.mapRole(operator.arn, operator.name)
+      const role = newRole()
+      const refused = await grantAs(operator, { 'role-arn': role.arn })
+      expectRefusal(refused, ['EKS621'])
+      await (await administrator(at)).apply(onlyPaste(onlyFailure(refused), 'yaml'))
+      for (const mode of ['plan', 'apply', 'revoke']) {
+        const granted = await grantAs(operator, { 'role-arn': role.arn, mode })
+        expectSuccess(granted)
+        // It was only a look.
+        expect(granted.plan.warnings.join()).toContain('aws-auth may not be read')
+      }
+    },
+    PATIENCE,
+  )
+
+  test(
     'EKS215: who may not see or write access entries plans, applies and revokes with the policy',
     async () => {
       const operator = roleWith('eks:DescribeCluster')

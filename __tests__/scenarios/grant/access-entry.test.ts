@@ -59,11 +59,15 @@ test(
   async () => {
     const role = newRole()
     entries().create(at.cluster.arn, { principalArn: role.arn, username: 'theirs' })
-    for (const mode of ['apply', 'plan', 'revoke']) {
+    for (const mode of ['apply', 'plan']) {
       const refused = await grant({ 'role-arn': role.arn, mode })
       expectRefusal(refused, ['EKS521'])
       expect(refused.plan.failures[0]?.evidence.join()).toContain('username theirs, groups none')
     }
+    const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
+    expectSuccess(revoked)
+    expect(deeds(revoked)).toEqual([])
+    expect(revoked.plan.warnings.join()).toContain('username theirs')
     expectSuccess(await grant({ 'role-arn': role.arn, username: 'theirs' }))
     expect(entryOf(role)).toMatchObject({ username: 'theirs', tags: {} })
   },
@@ -75,6 +79,13 @@ test(
   async () => {
     const role = newRole()
     const reserved = { 'role-arn': role.arn, username: 'aws:runner', groups: 'system:readers' }
+    const colonless = {
+      'role-arn': role.arn,
+      username: 'ci-{{SessionName}}',
+      groups: 'readers',
+      mode: 'plan',
+    }
+    expectRefusal(await grant(colonless), ['EKS525'])
     expectRefusal(await grant(reserved), ['EKS525', 'EKS525'])
     expectSuccess(await grant({ 'role-arn': role.arn }))
     const policy = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy'
@@ -103,6 +114,47 @@ test(
     expect((await loginAs(role)).report.failures.map(({ code }) => code)).toEqual(['EKS501'])
     const { body } = await admin('GET', '/api/v1/namespaces/kube-system/configmaps/aws-auth')
     expect(JSON.stringify(body)).not.toContain(role.name)
+  },
+  PATIENCE,
+)
+
+test(
+  'a role that is mapped as a node in aws-auth gets no access entry, which would count before that',
+  async () => {
+    const role = newRole()
+    const text = `- rolearn: arn:aws:iam::111122223333:role/${role.name}\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n`
+    await at.cluster.writeMapRoles(`- rolearn: ${at.role.arn}\n  username: demo\n${text}`)
+    for (const mode of ['apply', 'plan', 'revoke'])
+      expectRefusal(await grant({ 'role-arn': role.arn, mode }), ['EKS720'])
+    expect(() => entryOf(role)).toThrow('could not be found')
+  },
+  PATIENCE,
+)
+
+test(
+  'an entry of aws-auth that says something else is not taken out with the access entry',
+  async () => {
+    const role = newRole()
+    await at.cluster.mapRole(`arn:aws:iam::111122223333:role/${role.name}`, 'by-hand')
+    expectSuccess(await grant({ 'role-arn': role.arn }))
+    const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
+    expectSuccess(revoked)
+    expect(revoked.plan.warnings.join()).toContain('username by-hand')
+    expect((await loginAs(role, { can: '', 'expect-username': 'by-hand' })).report.failures).toEqual([])
+  },
+  PATIENCE,
+)
+
+test(
+  'of two grants to a role, revoking the one leaves the access entry of the other',
+  async () => {
+    const role = newRole()
+    expectSuccess(await grant({ 'role-arn': role.arn, name: 'one' }))
+    expectSuccess(await grant({ 'role-arn': role.arn, name: 'two', can: 'list pods' }))
+    const revoked = await grant({ 'role-arn': role.arn, name: 'two', mode: 'revoke' })
+    expectSuccess(revoked)
+    expect(deeds(revoked)).toEqual(['delete ClusterRoleBinding two', 'delete ClusterRole two'])
+    expect((await loginAs(role)).report.failures).toEqual([])
   },
   PATIENCE,
 )

@@ -209,6 +209,45 @@ describe('what it does not do', () => {
   )
 
   test(
+    'an object of its name that no grant has made is left as it is, even where it says the same',
+    async () => {
+      const role = newRole()
+      const name = `eks-login-${role.name}`
+      const rules = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list'] }]
+      await at.cluster.apply(
+        JSON.stringify({
+          apiVersion: 'rbac.authorization.k8s.io/v1',
+          kind: 'ClusterRole',
+          metadata: { name },
+          rules,
+        }),
+      )
+      const refused = await grant({ 'role-arn': role.arn })
+      expectRefusal(refused, ['EKS620'])
+      expect(refused.plan.failures[0]?.evidence.join()).toContain('no grant has made')
+    },
+    PATIENCE,
+  )
+
+  test(
+    'another grant to the role, of an older name, is told and stays',
+    async () => {
+      const role = newRole()
+      expectSuccess(await grant({ 'role-arn': role.arn }))
+      const renamed = await grant({ 'role-arn': role.arn, username: `${role.name}-2` })
+      expectSuccess(renamed)
+      expect(renamed.plan.warnings.join()).toContain(`eks-login-${role.name},`)
+      const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke', name: `eks-login-${role.name}` })
+      expectSuccess(revoked)
+      // The mapping says another username than that of the older grant.
+      expect(deeds(revoked)).toHaveLength(2)
+      expect(revoked.plan.warnings.join()).toContain(`username ${role.name}-2`)
+      expect((await loginAs(role, { 'expect-username': `${role.name}-2` })).report.failures).toEqual([])
+    },
+    PATIENCE,
+  )
+
+  test(
     'another role\u2019s grant of the same name is not taken over',
     async () => {
       const [one, other] = [newRole(), newRole()]

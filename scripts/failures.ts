@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BadInput } from '../src/bad-input.ts'
-import type { AwsAuthReading } from '../src/diagnosis/aws-auth.ts'
 import { DIAGNOSES, diagnose, stepFailures } from '../src/diagnosis/diagnose.ts'
 import type { About, Evidence, Failure } from '../src/diagnosis/failure.ts'
 import { diagnoseGrant, grantDiagnoses } from '../src/diagnosis/grant.ts'
 import { diagnoseKubectl, kubectlDiagnoses } from '../src/diagnosis/kubectl.ts'
+import type { AwsAuthReading } from '../src/diagnosis/mapping/aws-auth.ts'
 import type { GrantEvidence } from '../src/grant/evidence.ts'
 import { needsOf } from '../src/grant/needs.ts'
 import type { Right } from '../src/kube/policy.ts'
@@ -316,7 +316,8 @@ function sample<Of extends Evidence | KubectlEvidence | GrantEvidence>(kind: Of[
 /** A code that no sample leads to would be missing from the table. */
 async function expectAllCodes(root: string, failures: Failure[]): Promise<void> {
   const folder = join(root, 'src', 'diagnosis')
-  const sources = await Promise.all((await readdir(folder)).map(file => readFile(join(folder, file), 'utf8')))
+  const files = (await readdir(folder, { recursive: true })).filter(file => file.endsWith('.ts'))
+  const sources = await Promise.all(files.map(file => readFile(join(folder, file), 'utf8')))
   const found = new Set<string>(failures.map(({ code }) => code))
   const missing = [...sources.join().matchAll(/(?<=')EKS\d+(?=')/g)].flat().filter(code => !found.has(code))
   if (missing.length === 0) return

@@ -1,6 +1,6 @@
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { About, Evidence, Failure } from '../../src/diagnosis/failure.ts'
-import { mappedUsername } from '../../src/diagnosis/username.ts'
+import { mappedUsername } from '../../src/diagnosis/mapping/username.ts'
 import type { ResourceAttributes } from '../../src/kube/resolve.ts'
 import { failureGroup } from '../../src/report/log.ts'
 

@@ -4,9 +4,9 @@ import type { AwsEvidence } from '../aws/evidence.ts'
 import type { InstanceNetwork } from '../aws/instance-network.ts'
 import type { KubeEvidence } from '../kube/evidence.ts'
 import type { VerdictEvidence } from '../kube/verdict.ts'
-import type { AwsAuthReading } from './aws-auth.ts'
-import type { RunnerInstance } from './instance.ts'
-import type { KeyFile } from './keys.ts'
+import type { RunnerInstance } from './credentials/instance.ts'
+import type { KeyFile } from './credentials/keys.ts'
+import type { AwsAuthReading } from './mapping/aws-auth.ts'
 
 /** Something to paste as it stands: into a terminal, into a policy, into a manifest. */
 export interface Paste {

@@ -1,7 +1,7 @@
 import { type KubectlEvidence, KubectlProblem } from '../kubectl/evidence.ts'
-import { isOfCertificate } from './certificate.ts'
 import { stepFailures } from './diagnose.ts'
 import type { About, Diagnoses, Failure } from './failure.ts'
+import { isOfCertificate } from './network/certificate.ts'
 import { commandLine, shell } from './shell.ts'
 
 // Apart from the others, as most logins install no kubectl and need not load this.

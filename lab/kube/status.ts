@@ -1,4 +1,5 @@
 /** What an API server answers, and how it says no (Status, meta/v1). */
+import { quote } from './quote.ts'
 
 export type Answer = {
   readonly status: number
@@ -45,7 +46,7 @@ export function forbidden(message: string, place: Place | undefined): Refusal {
 
 /** There is no object of that name. */
 export function notFound(place: Place): Refusal {
-  return new Refusal(404, 'NotFound', `${qualified(place)} "${place.name}" not found`, details(place))
+  return new Refusal(404, 'NotFound', `${qualified(place)} ${quote(place.name)} not found`, details(place))
 }
 
 /** There is no such resource, or it has no such verb. */
@@ -57,14 +58,14 @@ export function alreadyExists(place: Place): Refusal {
   return new Refusal(
     409,
     'AlreadyExists',
-    `${qualified(place)} "${place.name}" already exists`,
+    `${qualified(place)} ${quote(place.name)} already exists`,
     details(place),
   )
 }
 
 export function conflict(place: Place): Refusal {
   const message =
-    `Operation cannot be fulfilled on ${qualified(place)} "${place.name}": the object has been modified; ` +
+    `Operation cannot be fulfilled on ${qualified(place)} ${quote(place.name)}: the object has been modified; ` +
     'please apply your changes to the latest version and try again'
   return new Refusal(409, 'Conflict', message, details(place))
 }

@@ -1,5 +1,5 @@
 /** Reading and writing the objects that an embedded cluster keeps. */
-import { apiVersionOf, findStrange, type Kind, NAMESPACE } from './kinds.ts'
+import { apiVersionOf, findStrange, type Kind, NAMESPACE, ROLE } from './kinds.ts'
 import { applied, type Manager, updated } from './managed-fields.ts'
 import type { KubeObject } from './objects.ts'
 import { APPLY, patched } from './patch.ts'
@@ -180,6 +180,9 @@ function change(store: Store, call: ObjectCall): Answer {
   const { kind, target, contentType, body, verb } = call
   if (verb === 'patch' && contentType === APPLY) return apply(store, call)
   const dry = isDryRun(call)
+  // A real server makes roles and bindings by an update, too (AllowCreateOnUpdate of pkg/registry/rbac).
+  if (verb === 'update' && kind.group === ROLE.group && !store.find(kind, namespaceOf(call), target.name))
+    throw notImplemented(`make ${kind.resource} by an update`)
   const before = store.get(kind, namespaceOf(call), target.name)
   const object = sound(call, verb === 'patch' ? patched(before, contentType, body) : body)
   if (object.metadata.name !== target.name)

@@ -85,6 +85,13 @@ test.each([
     },
     /subjects\[0\]/,
   ],
+  [
+    'a role to make by an update',
+    'PUT',
+    `/apis/${RBAC}/clusterroles/x`,
+    { apiVersion: RBAC, kind: 'ClusterRole', metadata: { name: 'x' } },
+    /make clusterroles by an update/,
+  ],
   ['deleting a namespace', 'DELETE', '/api/v1/namespaces/default', undefined, /delete namespaces/],
   ['deleting everything', 'DELETE', MAPS, undefined, /deletecollection/],
   ['selecting by a field', 'GET', `${MAPS}?fieldSelector=data%3Dx`, undefined, /other fields/],

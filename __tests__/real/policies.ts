@@ -13,7 +13,7 @@ export type Given = {
 // Words are few, so that rules and questions meet. A % stands for the run, and keeps it apart from the others: no role
 // and no binding can have one in its name.
 
-const NAMESPACES = ['web%', 'shop%'] as const
+export const NAMESPACES = ['web%', 'shop%'] as const
 /** The namespace of a question need not exist. */
 const PLACES = [...NAMESPACES, '', 'nowhere']
 
@@ -23,13 +23,13 @@ const USERS = [
   'Zoë%',
   ...NAMESPACES.map(name => `system:serviceaccount:${name}:builder`),
 ]
-const GROUPS = ['devs%', 'ops%', 'system:serviceaccounts:web%']
+export const GROUPS = ['devs%', 'ops%', 'system:serviceaccounts:web%']
 /** Those whom a cluster has rules for from its start. */
 const SYSTEM_USERS = ['system:kube-scheduler', 'system:kube-controller-manager']
 const SYSTEM_GROUPS = ['system:authenticated', 'system:serviceaccounts', 'system:masters']
 
 /** Roles go by their place in a list, so that the names behind its end are of roles that are not there. */
-const ROLE_NAMES = ['plain%', 'with:colons%', 'a "quote" and ü%', 'last%']
+export const ROLE_NAMES = ['plain%', 'with:colons%', 'a "quote" and ü%', 'last%']
 
 const VERBS = ['get', 'list', 'use']
 const API_GROUPS = ['', 'apps']
@@ -44,7 +44,7 @@ const some = (words: readonly string[]) => fc.subarray([...words], { minLength: 
 const someOrAll = (words: readonly string[]) =>
   fc.oneof({ weight: 2, arbitrary: some(words) }, { weight: 1, arbitrary: fc.constant(['*']) })
 
-const resourceRule: fc.Arbitrary<PolicyRule> = fc.record(
+export const resourceRule: fc.Arbitrary<PolicyRule> = fc.record(
   {
     verbs: someOrAll(VERBS),
     apiGroups: someOrAll(API_GROUPS),
@@ -57,7 +57,7 @@ const resourceRule: fc.Arbitrary<PolicyRule> = fc.record(
   },
   { requiredKeys: ['verbs', 'apiGroups', 'resources'] },
 )
-const urlRule: fc.Arbitrary<PolicyRule> = fc.record({
+export const urlRule: fc.Arbitrary<PolicyRule> = fc.record({
   verbs: someOrAll(['get', 'post']),
   nonResourceURLs: someOrAll(URLS),
 })
@@ -71,7 +71,7 @@ const account = fc.record({
   namespace: fc.constantFrom(...NAMESPACES),
 })
 const localAccount = fc.constant({ kind: 'ServiceAccount' as const, name: 'builder' })
-const named = fc.oneof(
+export const named: fc.Arbitrary<Subject> = fc.oneof(
   fc.record({ kind: fc.constant('User' as const), name: fc.constantFrom(...USERS) }),
   fc.record({ kind: fc.constant('Group' as const), name: fc.constantFrom(...GROUPS) }),
 )
@@ -169,6 +169,6 @@ function objectsOf({ roles, bindings }: Drawn, namespace?: string): KubeObject[]
 }
 
 /** The same for one run. @param run a word that no other run has */
-export function ofRun(given: Given, run: string): Given {
+export function ofRun<Drawn>(given: Drawn, run: string): Drawn {
   return JSON.parse(JSON.stringify(given).replaceAll('%', run))
 }

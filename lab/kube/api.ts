@@ -2,6 +2,7 @@
 import { load } from 'js-yaml'
 import { apiDocument } from './documents.ts'
 import type { Received } from './endpoint.ts'
+import { demandNoEscalation } from './escalation.ts'
 import { impersonated } from './impersonation.ts'
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, findKind, ROLE, ROLE_BINDING } from './kinds.ts'
 import type { Attributes, RbacBinding, RbacRole, UserInfo } from './objects.ts'
@@ -100,6 +101,7 @@ async function serve(
     body: verb === 'delete' ? undefined : await objectOf(received, contentType),
     userAgent: String(received.headers['user-agent'] ?? ''),
     demandCreate: () => demand(user, { ...attributesOf(info), verb: 'create' }, policy),
+    demandNoEscalation: write => demandNoEscalation(user, attributesOf(info), write, policy),
   })
 }
 

@@ -1,4 +1,5 @@
 /** Reading and writing the objects that an embedded cluster keeps. */
+import type { Write } from './escalation.ts'
 import { apiVersionOf, findStrange, type Kind, NAMESPACE, ROLE } from './kinds.ts'
 import { applied, type Manager, updated } from './managed-fields.ts'
 import type { KubeObject } from './objects.ts'
@@ -19,6 +20,8 @@ export type ObjectCall = Pick<RequestInfo, 'verb' | 'query'> & {
   readonly userAgent: string
   /** @throws Refusal when the user may not make the object */
   demandCreate(): void
+  /** @throws Refusal when the user would give rights that he has not */
+  demandNoEscalation(write: Write): void
 }
 
 /**
@@ -137,9 +140,13 @@ function create(store: Store, call: ObjectCall): Answer {
   return shown(call, dry ? prepared : store.keep(call.kind, prepared), 201)
 }
 
-function made(store: Store, { kind }: ObjectCall, object: KubeObject): KubeObject {
+/** The object as it would be made. Of several reasons to refuse it, the real server tells the first in this order. */
+function made(store: Store, call: ObjectCall, object: KubeObject): KubeObject {
+  const { kind } = call
   const { namespace = '' } = object.metadata
   if (kind.namespaced) store.get(NAMESPACE, '', namespace)
+  call.demandNoEscalation({ kind, object, before: undefined })
+  call.demandCreate()
   return store.prepared(kind, object)
 }
 
@@ -163,7 +170,6 @@ function apply(store: Store, call: ObjectCall): Answer {
   if (managedFields) throw badRequest('metadata.managedFields must be nil')
   if ('spec' in configuration || 'status' in configuration) throw notImplemented('apply spec and status')
   const before = store.find(kind, namespaceOf(call), name)
-  if (before === undefined) call.demandCreate()
   const force = query.get('force') === 'true'
   const result = applied(before, configuration, managerOf(call, 'Apply'), force, timestamp())
   const { resourceVersion } = configuration.metadata
@@ -171,8 +177,7 @@ function apply(store: Store, call: ObjectCall): Answer {
     ...result,
     metadata: { ...result.metadata, ...(resourceVersion ? { resourceVersion } : {}) },
   }
-  const object = before ? store.changed(kind, versioned) : made(store, call, versioned)
-  if (before && roleRef(object) !== roleRef(before)) throw notImplemented('judge a change of roleRef')
+  const object = before ? written(store, call, before, versioned) : made(store, call, versioned)
   return shown(call, dry ? object : store.keep(kind, object), before ? 200 : 201)
 }
 
@@ -187,11 +192,18 @@ function change(store: Store, call: ObjectCall): Answer {
   const object = sound(call, verb === 'patch' ? patched(before, contentType, body) : body)
   if (object.metadata.name !== target.name)
     throw badRequest('the name of the object does not match the name on the URL')
-  if (roleRef(object) !== roleRef(before)) throw notImplemented('judge a change of roleRef')
   const { managedFields: _, ...metadata } = object.metadata
-  const written = store.changed(kind, { ...object, metadata })
-  const changed = updated(before, written, managerOf(call, 'Update'), timestamp())
+  const prepared = written(store, call, before, { ...object, metadata })
+  const changed = updated(before, prepared, managerOf(call, 'Update'), timestamp())
   return shown(call, dry ? changed : store.keep(kind, changed))
+}
+
+/** The object as it would be changed. Rights are asked about before revisions, as the real server does. */
+function written(store: Store, call: ObjectCall, before: KubeObject, object: KubeObject): KubeObject {
+  const { kind } = call
+  call.demandNoEscalation({ kind, object, before })
+  if (roleRef(object) !== roleRef(before)) throw notImplemented('judge a change of roleRef')
+  return store.changed(kind, object)
 }
 
 function remove(store: Store, call: ObjectCall): Answer {

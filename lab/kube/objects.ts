@@ -42,7 +42,11 @@ export type PolicyRule = {
 }
 
 /** ClusterRole or Role. */
-export type RbacRole = KubeObject & { readonly rules?: readonly PolicyRule[] | null }
+export type RbacRole = KubeObject & {
+  readonly rules?: readonly PolicyRule[] | null
+  /** Of a ClusterRole whose rules are those of others. */
+  readonly aggregationRule?: { readonly clusterRoleSelectors?: readonly object[] | null } | null
+}
 
 export type Subject = {
   readonly kind: 'User' | 'Group' | 'ServiceAccount'

@@ -35,7 +35,7 @@ export type SubjectRules = {
 }
 
 /** Whose requests the API server allows whatever RBAC says (k8s.io/apiserver, user.SystemPrivilegedGroup). */
-const PRIVILEGED_GROUP = 'system:masters'
+export const PRIVILEGED_GROUP = 'system:masters'
 
 /**
  * Whether a user may do what is asked for, and why. Of several reasons it is the first, in the order of the policy.
@@ -45,7 +45,7 @@ export function authorize(user: UserInfo, attributes: Attributes, policy: Policy
   if (reason !== undefined) return { allowed: true, reason }
   const further = policy.beside?.(user, attributes)
   if (further !== undefined) return further
-  const errors = errorsOf(grantsTo(user, bindingsFor(namespaceOf(attributes), policy), policy))
+  const errors = heldBy(user, namespaceOf(attributes), policy).missing.map(notFound)
   // Of those that have no opinion, the server tells which said so (k8s.io/apiserver, pkg/authorization/union).
   return { allowed: false, reason: errors.length > 0 ? `rbac: RBAC: ${aggregate(errors)}` : '' }
 }
@@ -66,15 +66,31 @@ export function allowances(user: UserInfo, attributes: Attributes, policy: Polic
   return ofCluster.length > 0 ? ofCluster : reasons(localBindings(namespaceOf(attributes), policy))
 }
 
+/** What a user has. */
+export type Held = {
+  /** Those of every binding as they stand in its role, not put together. */
+  readonly rules: readonly PolicyRule[]
+  /** What bindings refer to, and is not there. */
+  readonly missing: readonly RoleRef[]
+}
+
+/** All rules that hold for a user in a namespace, or, where it is empty, in the cluster. */
+export function heldBy(user: UserInfo, namespace: string, policy: Policy): Held {
+  const grants = grantsTo(user, bindingsFor(namespace, policy), policy)
+  return {
+    rules: grants.flatMap(grant => (grant.kind === 'rules' ? grant.rules : [])),
+    missing: grants.flatMap(grant => (grant.kind === 'dangling' ? [grant.roleRef] : [])),
+  }
+}
+
 /**
- * All rules that hold for a user in a namespace: those of every binding as they stand in its role, not put together.
+ * The rules of a user in a namespace, as a review tells them.
  *
  * @param namespace of a name that need not exist
  */
 export function rulesOf(user: UserInfo, namespace: string, policy: Policy): SubjectRules {
-  const grants = grantsTo(user, bindingsFor(namespace, policy), policy)
-  const rules = grants.flatMap(grant => (grant.kind === 'rules' ? grant.rules : []))
-  const errors = errorsOf(grants)
+  const { rules, missing } = heldBy(user, namespace, policy)
+  const errors = missing.map(notFound)
   return {
     resourceRules: rules.flatMap(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) =>
       resources.length > 0 ? [{ verbs, ...filled({ apiGroups, resources, resourceNames }) }] : [],
@@ -124,10 +140,12 @@ function escaped(text: string): string {
 
 /* Bindings. */
 
+type RoleRef = RbacBinding['roleRef']
+
 /** What one binding gives a user: rules, or nothing, as its role is not there. */
 type Grant =
   | { readonly kind: 'rules'; readonly source: string; readonly rules: readonly PolicyRule[] }
-  | { readonly kind: 'dangling'; readonly error: string }
+  | { readonly kind: 'dangling'; readonly roleRef: RoleRef }
 
 function grantsTo(user: UserInfo, bindings: Iterable<RbacBinding>, policy: Policy): readonly Grant[] {
   return [...bindings].flatMap(binding => {
@@ -136,8 +154,8 @@ function grantsTo(user: UserInfo, bindings: Iterable<RbacBinding>, policy: Polic
   })
 }
 
-function errorsOf(grants: readonly Grant[]): readonly string[] {
-  return grants.flatMap(grant => (grant.kind === 'dangling' ? [grant.error] : []))
+function notFound({ kind, name }: RoleRef): string {
+  return `${kind.toLowerCase()}.rbac.authorization.k8s.io ${quote(name)} not found`
 }
 
 function bindingsFor(namespace: string, policy: Policy): readonly RbacBinding[] {
@@ -153,10 +171,7 @@ function grantBy(binding: RbacBinding, subject: Subject, policy: Policy): Grant 
   const { kind, name } = binding.roleRef
   const namespace = namespaceIn(binding)
   const role = kind === 'ClusterRole' ? policy.clusterRole(name) : policy.role(namespace, name)
-  if (role === undefined) {
-    const resource = `${kind.toLowerCase()}.rbac.authorization.k8s.io`
-    return { kind: 'dangling', error: `${resource} ${quote(name)} not found` }
-  }
+  if (role === undefined) return { kind: 'dangling', roleRef: binding.roleRef }
   const source = `${described(binding)} of ${kind} ${quote(name)} to ${describedSubject(subject, namespace)}`
   return { kind: 'rules', source, rules: role.rules ?? [] }
 }
@@ -187,7 +202,7 @@ function isMeant({ username, groups }: UserInfo, { kind, name, namespace }: Subj
 }
 
 /** Several errors as one (k8s.io/apimachinery, pkg/util/errors): each is told once. */
-function aggregate(errors: readonly string[]): string {
+export function aggregate(errors: readonly string[]): string {
   const told = [...new Set(errors)]
   return told.length === 1 ? told.join() : `[${told.join(', ')}]`
 }

@@ -46,12 +46,12 @@ export const kubeconfigDiagnoses: Diagnoses<Evidence> = {
     evidence: [`it points to ${target ?? 'a file that does not exist'}; nothing was written there`],
     cure:
       target === null
-        ? ['Remove the link:', { language: 'sh', text: `rm -- ${shellWord(file)}` }]
+        ? ['Remove the link:', shell(`rm -- ${shellWord(file)}`)]
         : [
             'If that is where it shall be written, name the file itself:',
             withPaste({ kubeconfig: target }),
             'Or remove the link, for a kubeconfig to be made in its place:',
-            { language: 'sh', text: `rm -- ${shellWord(file)}` },
+            shell(`rm -- ${shellWord(file)}`),
           ],
   }),
   'kubeconfig-locked': locked,
@@ -109,25 +109,19 @@ function outOfTheWay(code: string, obstacle: Obstacle | undefined): Step[] | nul
     ]
   if (owner === self) {
     const bits = isFolder ? 'u+rwx' : 'u+rw'
-    return [
-      'It is the job\u2019s user\u2019s own:',
-      { language: 'sh', text: `chmod ${bits} -- ${shellWord(path)}` },
-    ]
+    return ['It is the job\u2019s user\u2019s own:', shell(`chmod ${bits} -- ${shellWord(path)}`)]
   }
   if (isFolder) return null
   return [
     'If the file is meant for this job, make it its user\u2019s; if not, leave the input kubeconfig out, for one of the job\u2019s own:',
-    { language: 'sh', text: `sudo chown ${self} -- ${shellWord(path)}` },
+    shell(`sudo chown ${self} -- ${shellWord(path)}`),
   ]
 }
 
 function writable({ file, code, obstacle }: Unwritable): Step[] {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     const text = `df -h -- ${shellWord(folderOf(file))}`
-    return [
-      'Make room there; nothing was written, and what was there stands as it was:',
-      { language: 'sh', text },
-    ]
+    return ['Make room there; nothing was written, and what was there stands as it was:', shell(text)]
   }
   const allow = code === 'EROFS' ? 'Mount it to be written to' : 'Let the job\u2019s user write there'
   return outOfTheWay(code, obstacle) ?? [`${allow}. Or give the input kubeconfig another path:`, ANOTHER_PATH]
@@ -138,7 +132,7 @@ function folderOf(file: string): string {
 }
 
 function locked({ lock, holder, since, pid, host }: Locked) {
-  const remove: Step = { language: 'sh', text: `rm -- ${shellWord(lock)}` }
+  const remove: Step = shell(`rm -- ${shellWord(lock)}`)
   const look = `ps -o pid,etime,args -p ${pid}`
   const cure: Step[] =
     pid === undefined
@@ -147,7 +141,7 @@ function locked({ lock, holder, since, pid, host }: Locked) {
           remove,
         ]
       : host === undefined
-        ? ['That process runs. Wait for it, or see what it is, and end it:', { language: 'sh', text: look }]
+        ? ['That process runs. Wait for it, or see what it is, and end it:', shell(look)]
         : [`See on ${host} whether that process runs (${look}). When it does not, remove its lock:`, remove]
   return {
     code: 'EKS905' as const,

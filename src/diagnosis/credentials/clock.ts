@@ -1,9 +1,10 @@
 import type { About, Diagnosis, Step } from '../failure.ts'
+import { shell } from '../shell.ts'
 
 /** How to set the clock of the runner. */
 export const SET_CLOCK: Step[] = [
   'Set the clock on the runner, or on its host if it is a container:',
-  { language: 'sh', text: 'sudo chronyc makestep || sudo timedatectl set-ntp true' },
+  shell('sudo chronyc makestep || sudo timedatectl set-ntp true'),
   'If it goes wrong again, name the time service of EC2 in chrony.conf: server 169.254.169.123 prefer iburst minpoll 4 maxpoll 4',
 ]
 

@@ -84,7 +84,7 @@ function failedSource({ source, message }: Failed): Diagnosis {
         ? [
             `Let the credential_process of the profile ${profile} give new credentials, not ones that it keeps.`,
           ]
-        : ['Log in anew:', { language: 'sh', text: `aws sso login --profile ${shellWord(profile)}` }],
+        : ['Log in anew:', shell(`aws sso login --profile ${shellWord(profile)}`)],
       otherwise: [CLOCK],
     }
   }
@@ -110,7 +110,7 @@ function runProcess(profile: string): Step[] {
   const text = `sh -c "$(aws configure get credential_process --profile ${shellWord(profile)})" > /dev/null`
   return [
     'Run it as the runner does, and read what it says; the keys that it prints when it works go nowhere:',
-    { language: 'sh', text },
+    shell(text),
   ]
 }
 
@@ -149,7 +149,7 @@ const PROXY_OF_AWS = 'HTTPS_PROXY, a NAT gateway, or VPC endpoints'
 /** Where nobody could be asked for the time. */
 const CLOCK: Possibility = {
   cause: 'the clock of the runner is ahead, and they have not expired yet',
-  tell: [{ language: 'sh', text: 'date -u; curl -sI https://sts.amazonaws.com | grep -i ^date' }],
+  tell: [shell('date -u; curl -sI https://sts.amazonaws.com | grep -i ^date')],
   cure: ['Set the clock: sudo chronyc makestep || sudo timedatectl set-ntp true'],
 }
 
@@ -305,7 +305,7 @@ function missingProfile(evidence: MissingProfile, { bareSection }: About): Diagn
 function nameProfile({ variable, of }: MissingProfile, nearest: string): Step[] {
   if (of) {
     const text = `aws configure set ${variable} ${shellWord(nearest)} --profile ${shellWord(of)}`
-    return [`Name the profile ${nearest} there, on the runner:`, { language: 'sh', text }]
+    return [`Name the profile ${nearest} there, on the runner:`, shell(text)]
   }
   return [
     `Name the profile ${nearest} where the workflow or the runner sets ${variable}, or by this in a step before this one:`,

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os'
 import type { AwsEvidence } from '../../aws/evidence.ts'
 import { readInstanceMetadata } from '../../aws/instance-metadata.ts'
 import type { Step } from '../failure.ts'
-import { commandLine, shellWord } from '../shell.ts'
+import { commandLine, shell, shellWord } from '../shell.ts'
 
 /** What a runner can tell of the EC2 instance that it is on. What is absent could not be learned. */
 export interface RunnerInstance {
@@ -93,10 +93,7 @@ export function findingInstance(instance: RunnerInstance, region: string): Step[
   )
   return [
     'INSTANCE is the id of the runner\u2019s instance. This lists the instances that have an address of the runner; make sure that it is the runner\u2019s, as another network may have the same address:',
-    {
-      language: 'sh',
-      text: `aws ec2 describe-instances ${regionOption(instance, region)} --filters ${filter} ${query}`,
-    },
+    shell(`aws ec2 describe-instances ${regionOption(instance, region)} --filters ${filter} ${query}`),
   ]
 }
 

@@ -115,10 +115,9 @@ function noRole({ evidence, find, options }: Told): Diagnosis {
     cure: [
       ...find,
       'Attach an instance profile with the runner\u2019s role, as one who may administer the instance; ROLE is the name of the profile:',
-      {
-        language: 'sh',
-        text: `aws ec2 associate-iam-instance-profile ${options} --iam-instance-profile Name="\${ROLE:?name of the instance profile}"`,
-      },
+      shell(
+        `aws ec2 associate-iam-instance-profile ${options} --iam-instance-profile Name="\${ROLE:?name of the instance profile}"`,
+      ),
       'A role has a profile of its own name if the console made it; aws iam list-instance-profiles-for-role tells. The role must trust EC2, by this statement among those of its trust policy:',
       TRUST_EC2,
     ],
@@ -141,16 +140,13 @@ function roleWithoutTrust({ evidence }: Told, { asked }: MetadataAnswer): Diagno
     evidence,
     cure: [
       `Add this statement to those of the trust policy of ${role}, which is shown by:`,
-      {
-        language: 'sh',
-        text: `aws iam get-role --role-name ${shellWord(role)} --query Role.AssumeRolePolicyDocument`,
-      },
+      shell(`aws iam get-role --role-name ${shellWord(role)} --query Role.AssumeRolePolicyDocument`),
       TRUST_EC2,
     ],
     otherwise: [
       {
         cause: 'the role was deleted, and perhaps made again, after it was attached',
-        tell: [{ language: 'sh', text: `aws iam get-role --role-name ${shellWord(role)}` }],
+        tell: [shell(`aws iam get-role --role-name ${shellWord(role)}`)],
         cure: ['Make the role again, and take the instance profile off the instance and attach it anew.'],
       },
     ],
@@ -177,7 +173,7 @@ function turnedOff({ evidence, find, options, endpoint }: Told): Diagnosis {
     cure: [
       ...find,
       'Turn it on, as one who may administer the instance:',
-      { language: 'sh', text: `aws ec2 modify-instance-metadata-options ${options} --http-endpoint enabled` },
+      shell(`aws ec2 modify-instance-metadata-options ${options} --http-endpoint enabled`),
       TEMPLATE,
     ],
     otherwise: [between(endpoint), ...ELSEWHERE],
@@ -235,10 +231,9 @@ function hopLimitCure({ find, options }: Told): Step[] {
   return [
     ...find,
     'Let the answer travel one hop more, as one who may administer the instance:',
-    {
-      language: 'sh',
-      text: `aws ec2 modify-instance-metadata-options ${options} --http-put-response-hop-limit 2 --http-endpoint enabled`,
-    },
+    shell(
+      `aws ec2 modify-instance-metadata-options ${options} --http-put-response-hop-limit 2 --http-endpoint enabled`,
+    ),
     TEMPLATE,
   ]
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { AwsEvidence } from '../../aws/evidence.ts'
 import type { Findings, Paste } from '../failure.ts'
-import { shellWord } from '../shell.ts'
+import { shell, shellWord } from '../shell.ts'
 
 type MissingProfile = Extract<AwsEvidence, { kind: 'profile-missing' }>
 
@@ -18,5 +18,5 @@ export async function findBareSection({ profile, files: [config = ''] }: Missing
 export function nameSection({ profile, files: [config = ''] }: MissingProfile): Paste {
   const pattern = profile.replace(/[\\/.*[\]^$]/g, '\\$&')
   const script = `s/^\\[${pattern}\\]/[profile ${profile.replace(/[\\/&]/g, '\\$&')}]/`
-  return { language: 'sh', text: `sed -i ${shellWord(script)} ${shellWord(config)}` }
+  return shell(`sed -i ${shellWord(script)} ${shellWord(config)}`)
 }

@@ -1,6 +1,6 @@
 import { posix, win32 } from 'node:path'
 import type { Step } from '../failure.ts'
-import { shellWord } from '../shell.ts'
+import { shell, shellWord } from '../shell.ts'
 import { withPaste } from '../workflow.ts'
 
 // What is known of the AWS CLI: where it is put, what it says when it fails, how it is installed and done without.
@@ -28,20 +28,19 @@ export function knownFolders({ HOME = '' }: Env, platform = process.platform): s
 /** Puts the folder of a program on the PATH of the steps that follow. */
 export function addToPath(program: string): Step {
   const folder = (program.includes('\\') ? win32 : posix).dirname(program)
-  return { language: 'sh', text: `echo ${shellWord(folder)} >> "$GITHUB_PATH"` }
+  return shell(`echo ${shellWord(folder)} >> "$GITHUB_PATH"`)
 }
 
 /** https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html */
 export const INSTALL: Step[] = [
   'Install version 2 of the AWS CLI on the runner, which also updates one that is there. On Linux, in a folder that may be thrown away:',
-  {
-    language: 'sh',
-    text: [
+  shell(
+    [
       'curl -fsSLo awscliv2.zip "https://awscli.amazonaws.com/awscli-exe-linux-$(uname -m).zip"',
       'unzip -q awscliv2.zip',
       'sudo ./aws/install --update',
     ].join('\n'),
-  },
+  ),
 ]
 
 /** The action's own signer, for which no AWS CLI is needed. */
@@ -65,7 +64,7 @@ const SAYINGS: Saying[] = [
     cause: profile => `the AWS CLI does not find the profile ${profile}`,
     cure: profile => [
       `Take AWS_PROFILE (or AWS_DEFAULT_PROFILE) out of the job\u2019s environment, or put the profile ${profile} into the config file that AWS_CONFIG_FILE names, ~/.aws/config if none. These there are:`,
-      { language: 'sh', text: 'aws configure list-profiles' },
+      shell('aws configure list-profiles'),
     ],
   },
   {
@@ -73,7 +72,7 @@ const SAYINGS: Saying[] = [
     cause: () => 'the AWS CLI finds no credentials',
     cure: () => [
       'See where it looks, as the job\u2019s user and with its environment; credentials that this action finds and it does not are from a place that its version does not know, which an update mends:',
-      { language: 'sh', text: 'aws --version; aws configure list' },
+      shell('aws --version; aws configure list'),
     ],
   },
   {
@@ -86,7 +85,7 @@ const SAYINGS: Saying[] = [
     cause: file => `the AWS CLI cannot parse ${file}`,
     cure: file => [
       'Mend the file, or set another by AWS_CONFIG_FILE:',
-      { language: 'sh', text: `cat -A ${shellWord(file.trim())}` },
+      shell(`cat -A ${shellWord(file.trim())}`),
     ],
   },
   {

@@ -96,7 +96,7 @@ function notACredential({ command, problem, apiVersion }: NotACredential, { cliV
     evidence: [...told, ...versionLine(cliVersion)],
     cure: [
       'See which program it is, and whether it is the AWS CLI: an alias or a wrapper of that name may print something else.',
-      { language: 'sh', text: 'type -a aws; aws --version' },
+      shell('type -a aws; aws --version'),
       ...BUILTIN,
     ],
   }

@@ -1,7 +1,7 @@
 import { principalOf, withoutPath } from '../../aws/arn.ts'
 import { yamlItems, yamlText } from '../../kube/yaml-text.ts'
 import type { About, Paste, Step } from '../failure.ts'
-import { commandLine, sedPattern, sedReplacement, substitution } from '../shell.ts'
+import { commandLine, sedPattern, sedReplacement, shell, substitution } from '../shell.ts'
 
 // How a role or user is mapped to a user of the cluster, as steps for whoever administers it.
 
@@ -77,7 +77,7 @@ export function createEntry(about: About, mapped: Mapped, wanted: Mapping): Step
   const { arn, kind } = mapped
   return [
     `Map the ${kind} with an access entry:`,
-    { language: 'sh', text: entryCommand('create-access-entry', about, arn, wanted) },
+    shell(entryCommand('create-access-entry', about, arn, wanted)),
     ...pathHint(mapped),
     ...policyHint(wanted),
   ]
@@ -85,10 +85,7 @@ export function createEntry(about: About, mapped: Mapped, wanted: Mapping): Step
 
 /** Makes the access entry of a principal what it shall be. */
 export function updateEntry(about: About, principalArn: string, wanted: Mapping): Step[] {
-  return [
-    { language: 'sh', text: entryCommand('update-access-entry', about, principalArn, wanted) },
-    ...policyHint(wanted),
-  ]
+  return [shell(entryCommand('update-access-entry', about, principalArn, wanted)), ...policyHint(wanted)]
 }
 
 /** Makes the access entry of a principal anew, which is then for the principal that has the ARN today. */
@@ -98,13 +95,12 @@ export function renewEntry(about: About, principalArn: string, wanted: Mapping):
   const policies = commandLine('aws', 'eks', 'list-associated-access-policies', ...of)
   return [
     `Delete the access entry and make it again. Its access policies go with it and have to be associated anew; \`${policies}\` lists them:`,
-    {
-      language: 'sh',
-      text: [
+    shell(
+      [
         commandLine('aws', 'eks', 'delete-access-entry', ...of),
         entryCommand('create-access-entry', about, principalArn, wanted),
       ].join('\n'),
-    },
+    ),
   ]
 }
 
@@ -182,14 +178,11 @@ export function changeBlock(mapped: Mapped, wanted: Mapping): Step[] {
  */
 export function createAwsAuth(mapped: Mapped, wanted: Mapping): Paste {
   const lines = commandLine('printf', '%s\\n', ...mapBlock(mapped, wanted))
-  return {
-    language: 'sh',
-    text: `kubectl -n kube-system create configmap aws-auth --from-literal=${mapped.list}="$(${lines})"`,
-  }
+  return shell(`kubectl -n kube-system create configmap aws-auth --from-literal=${mapped.list}="$(${lines})"`)
 }
 
 /** Opens aws-auth in an editor. */
-export const EDIT: Paste = { language: 'sh', text: 'kubectl -n kube-system edit configmap aws-auth' }
+export const EDIT: Paste = shell('kubectl -n kube-system edit configmap aws-auth')
 
 function mapBlock({ key, mappedArn }: Mapped, { username, groups }: Mapping): string[] {
   return [

@@ -2,7 +2,7 @@ import type { AccessEntry } from '../../aws/access-entries.ts'
 import type { ApiEvidence } from '../../kube/evidence.ts'
 import { tokenDatedWrong } from '../credentials/clock.ts'
 import type { About, Diagnosis, Possibility, Step } from '../failure.ts'
-import { commandLine } from '../shell.ts'
+import { commandLine, shell } from '../shell.ts'
 import type { AwsAuthReading, Slip } from './aws-auth.ts'
 import {
   addBlock,
@@ -118,7 +118,7 @@ function creationDate({ kind, name }: Mapped): Step {
     kind === 'user'
       ? (['get-user', '--user-name', 'User.CreateDate'] as const)
       : (['get-role', '--role-name', 'Role.CreateDate'] as const)
-  return { language: 'sh', text: commandLine('aws', 'iam', command, option, name, '--query', query) }
+  return shell(commandLine('aws', 'iam', command, option, name, '--query', query))
 }
 
 /* aws-auth, where the runner's own role may read it. */
@@ -218,7 +218,7 @@ function mendedSteps({ list, line, text, isOnly }: Of<'unparsable' | 'slip'>, me
   return isOnly
     ? [
         `${meant}, by hand or by this, which changes that line and nothing else:`,
-        { language: 'sh', text: rewriteLine(text, mended) },
+        shell(rewriteLine(text, mended)),
       ]
     : [`${meant}; the same line stands elsewhere, too, and is left there:`, EDIT]
 }
@@ -257,7 +257,7 @@ function slipped(reading: Of<'slip'>, about: About, mapped: Mapped, evidence: st
 
 function lookUp(arn: string, { kind }: Mapped): Step {
   const name = arn.slice(arn.lastIndexOf('/') + 1)
-  return { language: 'sh', text: commandLine('aws', 'iam', `get-${kind}`, `--${kind}-name`, name) }
+  return shell(commandLine('aws', 'iam', `get-${kind}`, `--${kind}-name`, name))
 }
 
 /* What nobody could tell. */
@@ -283,7 +283,7 @@ function refused({ kind }: Mapped): string {
   return `the cluster does not take the token of this ${kind} (401 Unauthorized); most often it is mapped to no user`
 }
 
-const LOOK: Step = { language: 'sh', text: 'kubectl -n kube-system get configmap aws-auth -o yaml' }
+const LOOK: Step = shell('kubectl -n kube-system get configmap aws-auth -o yaml')
 
 function ofAwsAuth(mapped: Mapped): Possibility[] {
   const { kind, list, key, mappedArn, name } = mapped
@@ -291,18 +291,12 @@ function ofAwsAuth(mapped: Mapped): Possibility[] {
     {
       cause: 'aws-auth maps the role with its path left in',
       tell: [`An entry of ${list} has :role/, a path, and then ${name}:`, LOOK],
-      cure: [
-        'Take the path out; this does, and changes nothing else:',
-        { language: 'sh', text: dropPath(mapped) },
-      ],
+      cure: ['Take the path out; this does, and changes nothing else:', shell(dropPath(mapped))],
     },
     {
       cause: 'aws-auth maps a session of the role (assumed-role) in place of the role',
       tell: [`An entry of ${list} has :assumed-role/${name}:`, LOOK],
-      cure: [
-        'Write the role in its place; this does, and changes nothing else:',
-        { language: 'sh', text: dropSession(mapped) },
-      ],
+      cure: ['Write the role in its place; this does, and changes nothing else:', shell(dropSession(mapped))],
     },
   ]
   return [
@@ -316,10 +310,7 @@ function ofAwsAuth(mapped: Mapped): Possibility[] {
       cause: `${list} cannot be read as YAML, so that nobody who is mapped there gets in`,
       tell: [
         'Others who are mapped there are refused, too. A tab, a key that stands out of line, or a {{SessionName}} at the beginning of a value without quotes is enough:',
-        {
-          language: 'sh',
-          text: `kubectl -n kube-system get configmap aws-auth -o jsonpath='{.data.${list}}'`,
-        },
+        shell(`kubectl -n kube-system get configmap aws-auth -o jsonpath='{.data.${list}}'`),
       ],
       cure: ['Mend the line:', EDIT],
     },
@@ -335,10 +326,7 @@ function ofAccessEntries(about: About, mapped: Mapped): Possibility[] {
       cause: `there is an access entry, for a ${mapped.kind} that was deleted and made again since`,
       tell: [
         'There is an access entry for it, older than it is:',
-        {
-          language: 'sh',
-          text: commandLine('aws', 'eks', 'describe-access-entry', ...of, '--principal-arn', mapped.arn),
-        },
+        shell(commandLine('aws', 'eks', 'describe-access-entry', ...of, '--principal-arn', mapped.arn)),
         creationDate(mapped),
       ],
       cure: renewEntry(about, mapped.arn, wantedMapping(about, mapped)),
@@ -347,7 +335,7 @@ function ofAccessEntries(about: About, mapped: Mapped): Possibility[] {
       cause: `there is an access entry with a slip in it: another name, path or account than that of the ${mapped.kind}`,
       tell: [
         `Look for ${mapped.name}, letter by letter:`,
-        { language: 'sh', text: commandLine('aws', 'eks', 'list-access-entries', ...of) },
+        shell(commandLine('aws', 'eks', 'list-access-entries', ...of)),
       ],
       cure: [
         'Delete that one (aws eks delete-access-entry), and make the right one.',
@@ -362,7 +350,7 @@ function ofTheToken(about: About): Possibility[] {
   const { clockSkewSeconds: skew, region, cluster } = about
   const clock: Possibility = {
     cause: 'the clock of the runner is wrong, so that the token is over or not begun',
-    tell: ['Hold the clock against that of AWS:', { language: 'sh', text: clockCheck(region) }],
+    tell: ['Hold the clock against that of AWS:', shell(clockCheck(region))],
     cure: [
       'Let the time of the runner be set by NTP, such as the Amazon Time Sync Service (169.254.169.123).',
     ],
@@ -371,14 +359,13 @@ function ofTheToken(about: About): Possibility[] {
     cause: 'the cluster cannot check any token of IAM now, as its control plane does not reach STS',
     tell: [
       'Nobody gets in with an identity of IAM. Where the control plane logs its authenticator, this says why it refused whom:',
-      {
-        language: 'sh',
-        text: commandLine(
+      shell(
+        commandLine(
           ...['aws', 'logs', 'filter-log-events', '--region', region],
           ...['--log-group-name', `/aws/eks/${cluster}/cluster`],
           ...['--log-stream-name-prefix', 'authenticator', '--filter-pattern', '"access denied"'],
         ),
-      },
+      ),
     ],
     cure: ['See whether STS is active in the region (IAM, account settings), and ask AWS support.'],
   }

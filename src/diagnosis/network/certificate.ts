@@ -1,7 +1,7 @@
 import type { KubeEvidence } from '../../kube/evidence.ts'
 import { clockIsOff } from '../credentials/clock.ts'
 import type { About, Diagnosis, Possibility, Step } from '../failure.ts'
-import { shellWord } from '../shell.ts'
+import { shell, shellWord } from '../shell.ts'
 import { aroundProxy } from './proxy.ts'
 
 type Unreachable = Extract<KubeEvidence, { kind: 'server-unreachable' }>
@@ -57,7 +57,7 @@ function otherServer({ server }: Unreachable): Possibility {
   const { hostname } = new URL(server)
   return {
     cause: `the name ${hostname} leads to another server here, such as another cluster\u2019s`,
-    tell: [{ language: 'sh', text: `getent hosts ${shellWord(hostname)}` }],
+    tell: [shell(`getent hosts ${shellWord(hostname)}`)],
     cure: [
       `Take what overrides the name away: a line of /etc/hosts, or a zone of the network\u2019s own DNS.`,
     ],
@@ -88,7 +88,7 @@ function outOfTime(evidence: Unreachable, { clockSkewSeconds: skew }: About): Di
       evidence: told,
       cure: [
         'AWS renews the certificates of its endpoints: see whether the clock is right, and let it be set.',
-        { language: 'sh', text: 'date -u\nsudo timedatectl set-ntp true' },
+        shell('date -u\nsudo timedatectl set-ntp true'),
       ],
       otherwise: [server],
     }

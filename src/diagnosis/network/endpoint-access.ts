@@ -1,7 +1,7 @@
 import type { EndpointAccess } from '../../aws/cluster.ts'
 import type { InstanceNetwork } from '../../aws/instance-network.ts'
 import type { About, Paste } from '../failure.ts'
-import { shellWord } from '../shell.ts'
+import { shell, shellWord } from '../shell.ts'
 import { placeOf } from './addresses.ts'
 
 // The two doors of an API server: its public endpoint, which publicAccessCidrs guard, and its private one, which are
@@ -55,7 +55,7 @@ export function letIn(
   // Clusters of early platform versions have no group of their own.
   const group = `--group-id ${shellWord(securityGroupId || 'CLUSTER_GROUP')}`
   const text = `aws ec2 authorize-security-group-ingress --region ${shellWord(region)} ${group} --protocol tcp --port 443 ${source}`
-  return { language: 'sh', text }
+  return shell(text)
 }
 
 /** Changes the doors of a cluster: what is not named stays as it is. */
@@ -71,5 +71,5 @@ export function changeAccess(
   ]
   const of = `--region ${shellWord(region)} --name ${shellWord(cluster)}`
   const text = `aws eks update-cluster-config ${of} --resources-vpc-config ${shellWord(settings.join(','))}`
-  return { language: 'sh', text }
+  return shell(text)
 }

@@ -74,7 +74,7 @@ function refused(evidence: Unreachable, told: string): Diagnosis {
     evidence: [`${placed(evidence)}: ${told}`],
     cure: [
       'An endpoint of EKS listens as long as its cluster is there. See where the name leads to from here, and what overrides it (/etc/hosts, the network\u2019s own DNS); where it leads to the endpoint, a firewall on the way refuses in its place:',
-      { language: 'sh', text: `getent hosts ${shellWord(hostname)}` },
+      shell(`getent hosts ${shellWord(hostname)}`),
     ],
     otherwise: notByProxy(evidence.proxy, server),
   }
@@ -150,7 +150,7 @@ function withoutProxy({ proxy, server }: TimedOut | Unreachable) {
 }
 
 function look(server: string) {
-  return { language: 'sh', text: `curl -skv --max-time 10 ${shellWord(`${server}/version`)}` } as const
+  return shell(`curl -skv --max-time 10 ${shellWord(`${server}/version`)}`)
 }
 
 function placed({ server, address, proxy }: TimedOut | Unreachable): string {

@@ -3,7 +3,7 @@ import type { EndpointAccess } from '../../aws/cluster.ts'
 import type { InstanceNetwork } from '../../aws/instance-network.ts'
 import type { Way } from '../../kube/evidence.ts'
 import type { About, Diagnosis, Possibility, Step } from '../failure.ts'
-import { shellWord } from '../shell.ts'
+import { shell, shellWord } from '../shell.ts'
 import { isWithin } from './addresses.ts'
 import { accessLine, changeAccess, doorOf, letIn, runnerLine } from './endpoint-access.ts'
 import { notByProxy } from './proxy.ts'
@@ -91,10 +91,7 @@ function unconnected(about: About, access: EndpointAccess, runner: InstanceNetwo
     cause: `${runner.vpcId}, where the runner is, is not connected with ${access.vpcId}`,
     tell: [
       `It is not where no route below leads to a peering connection or a transit gateway:`,
-      {
-        language: 'sh',
-        text: `aws ec2 describe-route-tables --region ${region} ${filter} --query 'RouteTables[].Routes[]'`,
-      },
+      shell(`aws ec2 describe-route-tables --region ${region} ${filter} --query 'RouteTables[].Routes[]'`),
     ],
     cure: [
       `Run the job in ${access.vpcId}, or connect the two; or open the endpoint to one address:`,
@@ -193,13 +190,11 @@ function atSomeDoor(silence: Silence, about: About, access: EndpointAccess): Dia
 }
 
 /** On the runner: the address that it is seen with from the internet, where it comes by IPv4. */
-const SEEN_WITH: Step = { language: 'sh', text: 'curl -fsS https://checkip.amazonaws.com' }
+const SEEN_WITH: Step = shell('curl -fsS https://checkip.amazonaws.com')
 
 /** The same by the family of the address that it connects to; no IPv6 address is translated on its way. */
 function seenWith({ address }: Silence): Step[] {
-  return isIPv6(address ?? '')
-    ? [{ language: 'sh', text: 'ip -6 -brief address show scope global' }]
-    : [SEEN_WITH]
+  return isIPv6(address ?? '') ? [shell('ip -6 -brief address show scope global')] : [SEEN_WITH]
 }
 
 /** A block of that one address. */
@@ -230,7 +225,7 @@ function ownSide({ region, runner }: About, { server }: Silence): Possibility[] 
     return [
       {
         cause: 'a firewall on the way lets nothing out to port 443',
-        tell: [{ language: 'sh', text: `curl -skv --max-time 5 ${shellWord(server)}` }],
+        tell: [shell(`curl -skv --max-time 5 ${shellWord(server)}`)],
         cure: ['Let the runner out to it, or set HTTPS_PROXY where a proxy is the way.'],
       },
     ]
@@ -242,25 +237,22 @@ function ownSide({ region, runner }: About, { server }: Silence): Possibility[] 
     {
       cause: `the runner\u2019s own security groups (${securityGroupIds.join(', ')}) let nothing out to port 443`,
       tell: [
-        {
-          language: 'sh',
-          text: `aws ec2 describe-security-groups ${at} --group-ids ${securityGroupIds.map(shellWord).join(' ')} --query 'SecurityGroups[].IpPermissionsEgress'`,
-        },
+        shell(
+          `aws ec2 describe-security-groups ${at} --group-ids ${securityGroupIds.map(shellWord).join(' ')} --query 'SecurityGroups[].IpPermissionsEgress'`,
+        ),
       ],
       cure: [
-        {
-          language: 'sh',
-          text: `aws ec2 authorize-security-group-egress ${at} --group-id ${shellWord(group)} --protocol tcp --port 443 --cidr 0.0.0.0/0`,
-        },
+        shell(
+          `aws ec2 authorize-security-group-egress ${at} --group-id ${shellWord(group)} --protocol tcp --port 443 --cidr 0.0.0.0/0`,
+        ),
       ],
     },
     {
       cause: `the routes or the network ACLs of the runner\u2019s subnet in ${vpcId} lead nothing there, or nothing back`,
       tell: [
-        {
-          language: 'sh',
-          text: `aws ec2 describe-network-acls ${at} --filters ${shellWord(`Name=vpc-id,Values=${vpcId}`)} --query 'NetworkAcls[].Entries[]'`,
-        },
+        shell(
+          `aws ec2 describe-network-acls ${at} --filters ${shellWord(`Name=vpc-id,Values=${vpcId}`)} --query 'NetworkAcls[].Entries[]'`,
+        ),
       ],
       cure: ['Allow port 443 out and the ports 1024 to 65535 back, and give the subnet a route there.'],
     },

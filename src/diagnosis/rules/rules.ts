@@ -5,7 +5,7 @@ import type { About, Diagnosis, Paste, Possibility, Step } from '../failure.ts'
 import { changeMapping, mappingNow } from '../mapping/change-mapping.ts'
 import { changeBlock, type Mapping, mappedPrincipal } from '../mapping/mapping.ts'
 import { mappedUsername } from '../mapping/username.ts'
-import { commandLine, shellWord } from '../shell.ts'
+import { commandLine, shell, shellWord } from '../shell.ts'
 
 type Denied = Extract<VerdictEvidence, { kind: 'rule-denied' }>
 type Allowed = Extract<VerdictEvidence, { kind: 'rule-allowed' }>
@@ -123,7 +123,7 @@ function remedyOf(grant: Grant | null, reason: string, rule: string, about: Abou
 }
 
 const MASTERS = 'system:masters'
-const LOOK: Paste = { language: 'sh', text: 'kubectl get clusterrolebindings,rolebindings -A -o wide' }
+const LOOK: Paste = shell('kubectl get clusterrolebindings,rolebindings -A -o wide')
 
 /** What else would go away with it, and shall stay. */
 function keep(needed: readonly Needed[], about: About): Step[] {
@@ -149,7 +149,7 @@ function takeBinding({ binding, role, subject }: Grant, rule: string, about: Abo
   if (subject.name === EVERYONE || subject.name === 'system:unauthenticated') {
     return [
       `Everybody in the cluster may, by ${kind} ${name} to ${subject.name}. If that is meant to be, take "${rule}" out of cannot; if not, look at the binding:`,
-      { language: 'sh', text: commandLine('kubectl', 'get', ...objectOf(binding), '-o', 'yaml') },
+      shell(commandLine('kubectl', 'get', ...objectOf(binding), '-o', 'yaml')),
     ]
   }
   const others = role.name.startsWith('system:') || DEFAULT_ROLES.includes(role.name)
@@ -164,7 +164,7 @@ function takeBinding({ binding, role, subject }: Grant, rule: string, about: Abo
 function takeUser(binding: Grant['binding'], subject: Grant['subject']): Step[] {
   return [
     `Take ${subject.kind} ${subject.name} out of the ${inWords(binding)}. This does, and takes from ${subject.name} all that it gives:`,
-    { language: 'sh', text: takeSubject(binding, subject) },
+    shell(takeSubject(binding, subject)),
   ]
 }
 
@@ -180,7 +180,7 @@ function takeGroup(binding: Grant['binding'], subject: Grant['subject'], about: 
   return [
     ...leaveGroup(group, about),
     `Or take the group out of the ${inWords(binding)}, which takes from all that are in the group ${group} all that it gives:`,
-    { language: 'sh', text: takeSubject(binding, subject) },
+    shell(takeSubject(binding, subject)),
   ]
 }
 
@@ -236,10 +236,7 @@ function leaveMasters(about: About): Remedy {
   if (about.username !== CREATOR) return { cure: [`${all} Take it out of that group:`, ...change] }
   const mapped: Possibility = {
     cause: `aws-auth maps the role to ${CREATOR} and ${MASTERS}`,
-    tell: [
-      'It has an entry there:',
-      { language: 'sh', text: 'kubectl -n kube-system get configmap aws-auth -o yaml' },
-    ],
+    tell: ['It has an entry there:', shell('kubectl -n kube-system get configmap aws-auth -o yaml')],
     cure: change,
   }
   return {
@@ -266,10 +263,7 @@ function takePolicy({ binding, role }: Grant, about: About): Step[] {
   const of = ['--region', region, '--cluster-name', cluster, '--principal-arn', principalArn]
   return [
     `The access policy ${role.name} of its access entry allows it. Take that from it:`,
-    {
-      language: 'sh',
-      text: commandLine('aws', 'eks', 'disassociate-access-policy', ...of, '--policy-arn', role.name),
-    },
+    shell(commandLine('aws', 'eks', 'disassociate-access-policy', ...of, '--policy-arn', role.name)),
     'What it needs of that, give it by RBAC or by a smaller access policy (aws eks list-access-policies).',
   ]
 }

@@ -1,7 +1,8 @@
 import type { AwsEvidence } from '../../aws/evidence.ts'
 import type { Diagnosis, Possibility, Step } from '../failure.ts'
 import { json } from '../service/iam.ts'
-import { setForJob, shell } from '../shell.ts'
+import { shell } from '../shell.ts'
+import { CONTAINER_AWAY } from './take-away.ts'
 
 type Failed = Extract<AwsEvidence, { kind: 'container-failed' }>
 
@@ -153,8 +154,5 @@ const STAND_INS: Possibility[] = [POD_IDENTITY, ECS].map(agent => ({
 const LEFT_OVER: Possibility = {
   cause: 'the variables that lead to the agent are left over from another container',
   tell: ['The runner has a role of its own: of its instance, or by web identity.'],
-  cure: [
-    'Take them away, by this in a step before this one:',
-    setForJob({ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '', AWS_CONTAINER_CREDENTIALS_FULL_URI: '' }),
-  ],
+  cure: ['Take them away, by this in a step before this one:', CONTAINER_AWAY],
 }

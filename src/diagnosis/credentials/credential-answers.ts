@@ -1,7 +1,7 @@
 import type { AwsEvidence } from '../../aws/evidence.ts'
 import type { Diagnosis, Possibility, Step } from '../failure.ts'
-import { setForJob } from '../shell.ts'
 import { clockIsOff, SET_CLOCK } from './clock.ts'
+import { KEYS_AWAY } from './take-away.ts'
 
 type Refused = Extract<AwsEvidence, { kind: 'refused' }>
 type Explanation = Pick<Diagnosis, 'code' | 'cause' | 'cure' | 'otherwise'>
@@ -75,7 +75,7 @@ const BY_WEB_IDENTITY = 'sts:AssumeRoleWithWebIdentity'
 /** Takes what came by the environment away, so that the next source counts. */
 const TAKE_KEYS_AWAY: Step[] = [
   'If they stand in the environment and the runner has a role of its own, take them away, by this in a step before this one:',
-  setForJob({ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_SESSION_TOKEN: '' }),
+  KEYS_AWAY,
 ]
 
 const EXPIRED: Explanation = {

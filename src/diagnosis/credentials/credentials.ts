@@ -9,6 +9,7 @@ import { containerFailed } from './container.ts'
 import { type KeyFile, profileOf } from './keys.ts'
 import { metadataFailed, noCredentials } from './metadata.ts'
 import { nameSection } from './profile-section.ts'
+import { CONTAINER_AWAY, KEYS_AWAY, WEB_IDENTITY_AWAY } from './take-away.ts'
 
 type Evidence = Extract<
   AwsEvidence,
@@ -229,20 +230,9 @@ function takeAway(source: string, keyFile?: KeyFile): Step[] {
 }
 
 function pasteThatTakesAway(source: string, keyFile: KeyFile | undefined): Paste | null {
-  if (source === ENVIRONMENT) {
-    const names = [
-      'AWS_ACCESS_KEY_ID',
-      'AWS_SECRET_ACCESS_KEY',
-      'AWS_SESSION_TOKEN',
-      'AWS_CREDENTIAL_EXPIRATION',
-    ]
-    return setForJob(Object.fromEntries(names.map(name => [name, ''])))
-  }
-  if (source.startsWith('web identity'))
-    return setForJob({ AWS_WEB_IDENTITY_TOKEN_FILE: '', AWS_ROLE_ARN: '' })
-  if (source.startsWith('container')) {
-    return setForJob({ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '', AWS_CONTAINER_CREDENTIALS_FULL_URI: '' })
-  }
+  if (source === ENVIRONMENT) return KEYS_AWAY
+  if (source.startsWith('web identity')) return WEB_IDENTITY_AWAY
+  if (source.startsWith('container')) return CONTAINER_AWAY
   // Any other profile has to be in a file once a variable names it.
   if (profileOf(source) !== 'default' || !keyFile) return null
   return setForJob({ [keyFile.variable]: '/dev/null' })
@@ -261,7 +251,7 @@ function unusableTokenFile({ named, file, problem }: UnusableTokenFile): Diagnos
       ...(byVariable
         ? [
             'Or, if the runner has another role, take the variables away by this in a step before this one:',
-            setForJob({ AWS_WEB_IDENTITY_TOKEN_FILE: '', AWS_ROLE_ARN: '' }),
+            WEB_IDENTITY_AWAY,
           ]
         : []),
     ],

@@ -1,11 +1,8 @@
 import { locateOne } from './aws/target.ts'
 import { Administrator } from './grant/administrator.ts'
 import { changesIn } from './grant/change.ts'
-import { checkRules } from './grant/check.ts'
 import { type GrantInputs, readGrantInputs } from './grant/inputs.ts'
-import { findEntry, methodOf } from './grant/mapping.ts'
-import { applyPlan, planGrant } from './grant/plan.ts'
-import { newReport, publishGrant } from './grant/report.ts'
+import { newReport } from './grant/report.ts'
 import { mask } from './report/job.ts'
 import { Stopwatch } from './report/report.ts'
 import { Cancelled, type Run } from './run.ts'
@@ -33,6 +30,7 @@ try {
   // Ends whatever a failure left under way, and waits for none of it.
   stop.abort()
 }
+const { publishGrant } = await import('./grant/publish.ts')
 await publishGrant({ ...report, timings: watch.spans }, { summary })
 process.stdout.write('', () => process.exit())
 
@@ -47,7 +45,13 @@ async function grant(inputs: GrantInputs): Promise<void> {
   // A token needs no more than region and name: it is made while AWS is asked.
   const early = administrator.token()
   early.catch(() => {})
-  const cluster = await administrator.describe()
+  const describing = administrator.describe()
+  describing.catch(() => {})
+  // Loaded while these are under way.
+  const { findEntry, methodOf } = await import('./grant/mapping.ts')
+  const { applyPlan, planGrant } = await import('./grant/plan.ts')
+  const { checkRules } = await import('./grant/check.ts')
+  const cluster = await describing
   report.cluster = cluster.arn
   report.method = methodOf(inputs, cluster)
 

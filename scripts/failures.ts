@@ -190,9 +190,12 @@ const GRANT_VARIANTS: Partial<Record<GrantEvidence['kind'], object[]>> = {
     { method: 'aws-auth', authenticationMode: 'API' },
   ],
   'name-unusable': [{ what: 'username', name: 'system:USERNAME', why: 'WHY' }],
-  'object-conflict': [{ object: 'ClusterRole NAME', manifest: 'MANIFEST\n' }],
+  'object-conflict': [{ object: 'ClusterRole NAME', manifest: 'MANIFEST\n' }, { manifest: null }],
   'calls-denied': [
-    { denied: [{ call: 'list ClusterRoles', message: 'MESSAGE' }], needs: needsOf('aws-auth', [RIGHT]) },
+    {
+      ...{ denied: [{ call: 'list ClusterRoles', message: 'MESSAGE' }], groups: [], sessionName: undefined },
+      needs: needsOf({ isRead: true, isWritten: true }, [RIGHT]),
+    },
   ],
 }
 

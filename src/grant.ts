@@ -48,7 +48,7 @@ async function grant(inputs: GrantInputs): Promise<void> {
   const describing = administrator.describe()
   describing.catch(() => {})
   // Loaded while these are under way.
-  const { findEntry, methodOf } = await import('./grant/mapping.ts')
+  const { findEntry, methodOf } = await import('./grant/plan-mapping.ts')
   const { applyPlan, planGrant } = await import('./grant/plan.ts')
   const { checkRules } = await import('./grant/check.ts')
   const cluster = await describing

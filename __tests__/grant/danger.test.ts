@@ -38,7 +38,8 @@ function dangers(
   given: Partial<GrantInputs>,
   { rules = [], mapped = null, found = null }: Found = {},
 ): string[] {
-  return dangersOf(inputs(given), rules.map(resolved), mapped ? [mapped] : [], found).map(evidence => {
+  const change = { now: mapped ? [mapped] : [], entry: found, isChanged: true, isOwn: false }
+  return dangersOf(inputs(given), rules.map(resolved), change).map(evidence => {
     expect(evidence.kind).toBe('grant-dangerous')
     return 'what' in evidence ? String(evidence.what) : ''
   })
@@ -74,8 +75,22 @@ describe('a rule is refused', () => {
     ['* serviceaccounts -n web', 'lets it act as somebody else'],
     ['create serviceaccounts --subresource=token', 'makes tokens of service accounts'],
     ['create serviceaccounts --subresource=token -n kube-system', 'makes tokens of service accounts'],
-    ['update configmaps', 'may change aws-auth'],
-    ['patch configmaps/aws-auth -n kube-system', 'may change aws-auth'],
+    ['update configmaps', 'may write aws-auth'],
+    ['patch configmaps/aws-auth -n kube-system', 'may write aws-auth'],
+    ['create configmaps -n kube-system', 'may write aws-auth'],
+    ['create configmaps/other -n kube-system', 'may write aws-auth'],
+    ['delete configmaps/aws-auth -n kube-system', 'may write aws-auth'],
+    ['create *', 'makes tokens of service accounts'],
+    ['create * -n kube-system', 'makes tokens of service accounts'],
+    ['impersonate:user-info users.authentication.k8s.io', 'lets it act as somebody else'],
+    ['get secrets -n kube-system', 'reads the secrets of kube-system'],
+    ['get nodes --subresource=proxy', 'reaches every container'],
+    ['approve signers.certificates.k8s.io', 'lets it certify anybody'],
+    [
+      'update certificatesigningrequests.certificates.k8s.io --subresource=approval',
+      'lets it certify anybody',
+    ],
+    ['patch mutatingwebhookconfigurations.admissionregistration.k8s.io', 'lets it see and change'],
     ['* /*', 'allows every URL'],
   ])('that says %s', (rule, why) => {
     expect(dangers({}, { rules: [rule] })).toEqual([
@@ -124,15 +139,21 @@ describe('groups and usernames', () => {
     [{ username: 'system:node:{{EC2PrivateDNSName}}' }, /^username: .* is that of a node/],
     [{ username: 'system:serviceaccount:kube-system:default' }, /^username: .* is one of the cluster itself/],
     [{ username: 'system:kube-controller-manager' }, /^username: .* is one of the cluster itself/],
+    [{ username: 'eks:addon-manager' }, /^username: .* is one of the cluster itself/],
+    [{ username: '{{SessionName}}' }, /^username: .* choose who it is/],
+    [{ username: 'ci-{{SessionName}}' }, /^username: .* choose who it is/],
+    [{ username: 'system:{{SessionName}}' }, /^username: .* is one of the cluster itself/],
+    [{ groups: ['system:serviceaccounts:kube-system'] }, /^groups: .* is one of the cluster itself/],
   ])('of the cluster itself are refused: %j', (given, what) => {
     expect(dangers(given)).toEqual([expect.stringMatching(what)])
   })
 
   test.each([
-    { groups: ['deployers', 'masters', 'system:masters:web', 'nodes'] },
+    { groups: ['deployers', 'masters', 'nodes'] },
     { groups: ['system:authenticated'] },
     { username: 'system-node' },
     { username: 'nodes' },
+    { username: 'ci:{{SessionName}}', groups: ['deployers'] },
   ])('that only sound like it are not: %j', given => {
     expect(dangers(given)).toEqual([])
   })
@@ -164,6 +185,18 @@ describe('a role that is mapped as a node is left as it is, whatever is done', (
   ])('one that %s is none', (_what, found) => {
     expect(dangers({}, found)).toEqual([])
   })
+})
+
+test('one that is mapped as an administrator, or that grants, is left as it is; unless nothing changes', () => {
+  const change = { now: [{ username: 'ops', groups: ['system:masters'] }], entry: null, isOwn: true }
+  for (const mode of ['apply', 'revoke'] as const) {
+    const found = dangersOf(inputs({ mode }), [], { ...change, isChanged: true })
+    expect(found.map(evidence => 'what' in evidence && evidence.what)).toEqual([
+      expect.stringContaining('is mapped as an administrator'),
+      expect.stringContaining('is the role that grants'),
+    ])
+    expect(dangersOf(inputs({ mode }), [], { ...change, isChanged: false })).toEqual([])
+  }
 })
 
 describe('an access entry with an access policy', () => {

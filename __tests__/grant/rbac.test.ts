@@ -1,4 +1,4 @@
-import { changesOf, labelsOf, placeOf, ROLE_ANNOTATION } from '../../src/grant/rbac.ts'
+import { changesOf, MANAGED_BY, placeOf, ROLE_ANNOTATION } from '../../src/grant/rbac.ts'
 import { policyObjects, type RbacObject, type Right } from '../../src/kube/policy.ts'
 
 const RUNNER = 'arn:aws:iam::111122223333:role/ci/runner'
@@ -13,7 +13,7 @@ const right = (namespace: string, verb = 'list'): Right => ({
 const granted = (rights: Right[], username = 'demo') =>
   policyObjects(rights, [{ kind: 'User', name: username }], {
     name: 'x',
-    labels: labelsOf('x'),
+    labels: MANAGED_BY,
     annotations: { [ROLE_ANNOTATION]: RUNNER },
   })
 
@@ -83,7 +83,7 @@ describe('what is there', () => {
   test.each<[string, RbacObject]>([
     ['other rules', { ...role, rules: [] }],
     ['a rule more', { ...role, rules: [...(role.rules ?? []), { verbs: ['get'] }] }],
-    ['another label', withMeta({ labels: labelsOf('y') })],
+    ['another label', withMeta({ labels: { 'app.kubernetes.io/managed-by': 'somebody' } })],
     ['no label', withMeta({ labels: undefined })],
     ['no annotation', withMeta({ annotations: undefined })],
   ])('with %s is made what it shall be, and told as it was', (_what, found) => {

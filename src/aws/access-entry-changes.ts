@@ -25,7 +25,6 @@ export interface AccessEntries {
   update(principalArn: string, entry: Pick<TaggedEntry, 'username' | 'groups'>): Promise<void>
   /** One that is gone meanwhile is what was wanted. @throws AwsProblem */
   remove(principalArn: string): Promise<void>
-  close(): void
 }
 
 /** @throws AwsProblem ca-bundle-unreadable */
@@ -63,7 +62,8 @@ export async function openAccessEntries(
         type = '',
         tags = {},
       } = described.accessEntry ?? {}
-      const policies = await policiesOf(principalArn)
+      // It may go between the two.
+      const policies = (await policiesOf(principalArn).catch(orNone)) ?? []
       return { accessEntryArn, username, groups: kubernetesGroups, type, tags, policies }
     },
     async create(principalArn, { username, groups: kubernetesGroups, tags }) {
@@ -84,7 +84,6 @@ export async function openAccessEntries(
         .ask('DeleteAccessEntry', clusterName, (client, bound) => client.send(command, bound))
         .catch(orNone)
     },
-    close: () => eks.close(),
   }
 }
 

@@ -70,8 +70,8 @@ export interface About extends Findings {
   expectGroups?: string[]
   /** The role that describes the cluster in place of the runner's own. */
   assumeRoleArn?: string
-  /** The role that a grant is for, with its path. */
-  grantee?: string
+  /** It is an administrator's grant that failed, and no login. */
+  isGrant?: boolean
 }
 
 /** What was asked after a failure, to tell causes apart. What is absent could not be learned. */

@@ -1,10 +1,11 @@
-import type { DeniedCall, GrantEvidence, Obstacle } from '../grant/evidence.ts'
+import type { GrantEvidence, Obstacle } from '../grant/evidence.ts'
 import { GrantProblem } from '../grant/evidence.ts'
-import { policyFor, policyName, type Right } from '../kube/policy.ts'
+import { policyFor, policyName } from '../kube/policy.ts'
 import { Cancelled } from '../run.ts'
 import { diagnose } from './diagnose.ts'
-import type { About, Diagnoses, Diagnosis, Failure, Step } from './failure.ts'
+import type { About, Diagnoses, Diagnosis, Failure } from './failure.ts'
 import { failuresOf, type Scene } from './investigate.ts'
+import { subjectNotes, subjectOf } from './rules/rules.ts'
 import { commandLine, shell } from './shell.ts'
 
 // Apart from the others, as a login has none of it.
@@ -128,14 +129,24 @@ export const grantDiagnoses: Diagnoses<GrantEvidence> = {
   }),
   'object-conflict': ({ object, message, manifest }) => ({
     code: 'EKS620',
-    cause: `${object} is managed by somebody else, too, and is left as it is`,
+    cause: `${object} is somebody else\u2019s, or a field of it is, and is left as it is`,
     evidence: [message],
     cure: [
-      'Give the grant another name (input name). Or, where the object is to be the grant\u2019s, hand its fields over:',
-      shell(
-        `kubectl apply --server-side --force-conflicts --field-manager=eks-login-grant -f - <<'MANIFEST'\n${manifest}MANIFEST`,
-      ),
-      'What cannot be changed at all, such as the role that a binding names, has to be deleted first.',
+      'Give the grant another name (input name).',
+      ...(manifest
+        ? [
+            'Or, where its fields are to be the grant\u2019s, hand them over with kubectl apply --server-side --force-conflicts --field-manager=eks-login-grant -f -:',
+            { language: 'yaml' as const, text: manifest.trimEnd() },
+          ]
+        : []),
+    ],
+  }),
+  'call-refused': ({ call, status, message }) => ({
+    code: 'EKS625',
+    cause: `the API server refuses it for another reason than RBAC: ${call}`,
+    evidence: [`it answered ${status}: ${message}`],
+    cure: [
+      'The answer above is the API server\u2019s own, or that of an admission policy or webhook, a quota, or a namespace that is being deleted, which it names. Do what it says, or exempt the grant from it. What was done before is done; the next run does the rest.',
     ],
   }),
   'namespace-missing': ({ namespace }) => ({
@@ -177,25 +188,20 @@ export const grantDiagnoses: Diagnoses<GrantEvidence> = {
   }),
 }
 
-function deniedCalls({
-  denied,
-  username,
-  needs,
-}: {
-  denied: DeniedCall[]
-  username: string
-  needs: Right[]
-}): Diagnosis {
-  const subject = { kind: 'User' as const, name: username || 'USERNAME' }
-  const cure: Step[] = [
-    `Give ${username || 'the administrator'} what the whole grant needs, with kubectl apply -f -, as somebody who has it:`,
-    { language: 'yaml', text: policyFor(needs, subject, policyName(subject, 'grant')).trimEnd() },
-    'What is granted is among it: nobody may give what he has not.',
-  ]
+type Denied = Extract<GrantEvidence, { kind: 'calls-denied' }>
+
+function deniedCalls({ grant, denied, username, sessionName, groups, needs }: Denied): Diagnosis {
+  const who = username || 'the administrator'
+  const subject = subjectOf({ username: username || 'USERNAME', groups, sessionName })
   return {
     code: 'EKS621',
-    cause: `${username || 'the administrator'} may not ${denied.map(({ call }) => call).join(', ')}`,
+    cause: `${who} may not ${denied.map(({ call }) => call).join(', ')}`,
     evidence: denied.map(({ call, message }) => `${call}: ${message}`),
-    cure,
+    cure: [
+      `Give ${who} what the whole grant needs, with kubectl apply -f -, as somebody who has it:`,
+      { language: 'yaml', text: policyFor(needs, subject, policyName(subject, `grant ${grant}`)).trimEnd() },
+      'What is granted is among it: nobody may give what he has not.',
+      ...subjectNotes(subject, { sessionName }),
+    ],
   }
 }

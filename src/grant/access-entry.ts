@@ -1,105 +1,98 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { AccessEntries, TaggedEntry } from '../aws/access-entry-changes.ts'
+import { AwsProblem } from '../aws/evidence.ts'
 import { yamlLines } from '../kube/yaml-text.ts'
 import type { Work } from './change.ts'
 import { GrantProblem } from './evidence.ts'
-import type { GrantInputs } from './inputs.ts'
-import type { Mapping } from './mapping.ts'
-import { labelsOf, MANAGED_BY } from './rbac.ts'
+import { type Mapping, mappingWords, says } from './mapping.ts'
+import { MANAGED_BY } from './rbac.ts'
 
 /**
- * What maps a role by an access entry. One that no grant of this name has made is left as it is: where it says what is
- * wanted that will do, and else it is a problem.
+ * What maps a role by an access entry. One that no grant has made is left as it is: where it says what is wanted that
+ * will do, and else it is a problem.
  *
  * @param found its entry as it is; null: it has none
+ * @param arn of the role, with its path
  * @returns null where there is nothing to do
  * @throws GrantProblem entry-of-another, name-unusable
  */
 export function mapByAccessEntry(
   entries: AccessEntries,
   found: TaggedEntry | null,
-  { role, username, groups, name }: Pick<GrantInputs, 'role' | 'username' | 'groups' | 'name'>,
+  wanted: Mapping,
+  arn: string,
 ): Work | null {
-  const { arn } = role
-  const wanted = { username, groups }
   checkNames(wanted)
   if (found && says(found, wanted)) return null
   const [what, after] = [placeOf(arn), entryText(wanted)]
-  if (!found) {
-    const apply = () => entries.create(arn, { ...wanted, tags: labelsOf(name) })
-    return { what, action: 'create', before: '', after, apply }
-  }
-  if (isOfGrant(found, name))
-    return {
-      what,
-      action: 'update',
-      before: entryText(found),
-      after,
-      apply: () => entries.update(arn, wanted),
-    }
-  throw new GrantProblem({
-    kind: 'entry-of-another',
-    principalArn: arn,
-    accessEntryArn: found.accessEntryArn,
-    found: mappingWords(found),
-    wanted: mappingWords(wanted),
-  })
+  if (!found) return { what, action: 'create', before: '', after, apply: () => create(entries, wanted, arn) }
+  if (!isOfGrants(found)) throw new GrantProblem(ofAnother(found, wanted, arn))
+  return { what, action: 'update', before: entryText(found), after, apply: () => entries.update(arn, wanted) }
 }
 
-/** What takes a role's access entry away; null for one that no grant of this name has made. */
-export function unmapByAccessEntry(
-  entries: AccessEntries,
-  found: TaggedEntry,
-  { role: { arn }, name }: Pick<GrantInputs, 'role' | 'name'>,
-): Work | null {
-  if (!isOfGrant(found, name)) return null
+/** Makes an entry. Where somebody else has made one since it was looked for, that one is dealt with as with a found one. */
+async function create(entries: AccessEntries, wanted: Mapping, arn: string): Promise<void> {
+  try {
+    await entries.create(arn, { ...wanted, tags: MANAGED_BY })
+  } catch (error) {
+    const found = isInUse(error) ? await entries.read(arn) : null
+    if (!found) throw error
+    await mapByAccessEntry(entries, found, wanted, arn)?.apply()
+  }
+}
+
+/** https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html#API_CreateAccessEntry_Errors */
+function isInUse(error: unknown): boolean {
+  const evidence = error instanceof AwsProblem ? error.evidence : null
+  return evidence?.kind === 'refused' && evidence.code === 'ResourceInUseException'
+}
+
+/** What takes a role's access entry away. */
+export function unmapByAccessEntry(entries: AccessEntries, found: TaggedEntry, arn: string): Work {
   const apply = () => entries.remove(arn)
   return { what: placeOf(arn), action: 'delete', before: entryText(found), after: '', apply }
+}
+
+/** Whether a grant has made an entry, or it was handed over to grants. */
+export function isOfGrants({ tags }: TaggedEntry): boolean {
+  return Object.entries(MANAGED_BY).every(([key, value]) => tags[key] === value)
+}
+
+function ofAnother(found: TaggedEntry, wanted: Mapping, principalArn: string) {
+  const { accessEntryArn } = found
+  return {
+    kind: 'entry-of-another' as const,
+    ...{ principalArn, accessEntryArn, found: mappingWords(found), wanted: mappingWords(wanted) },
+  }
 }
 
 function placeOf(arn: string): string {
   return `access entry of ${arn}`
 }
 
-/** Whether a grant of the name has made it, or it was handed over to grants without saying to which. */
-function isOfGrant({ tags }: TaggedEntry, name: string): boolean {
-  return Object.entries(labelsOf(name)).every(
-    ([key, value]) => tags[key] === value || (tags[key] === undefined && !(key in MANAGED_BY)),
-  )
-}
-
-/** Whether it maps to the same user. */
-export function says(entry: Mapping, wanted: Mapping): boolean {
-  const of = ({ username, groups }: Mapping) => [username, [...groups].sort()]
-  return isDeepStrictEqual(of(entry), of(wanted))
-}
-
-/** Whom a mapping maps to, in words. */
-export function mappingWords({ username, groups }: Mapping): string {
-  return `username ${username || 'none'}, groups ${groups.join(', ') || 'none'}`
-}
-
-function entryText({ username, groups }: Mapping): string {
-  return `${yamlLines({ username, ...(groups.length > 0 ? { kubernetesGroups: groups } : {}) }).join('\n')}\n`
+function entryText({ username, groups, policies = [] }: Mapping & { policies?: string[] }): string {
+  const lines = yamlLines({
+    username,
+    ...(groups.length > 0 ? { kubernetesGroups: groups } : {}),
+    ...(policies.length > 0 ? { accessPolicies: policies } : {}),
+  })
+  return `${lines.join('\n')}\n`
 }
 
 /**
- * What EKS does not take: beginnings that it keeps for itself, and for a session's name something before it that ends
- * with a colon (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html).
+ * What EKS does not take: beginnings that it keeps for itself, and a session's name without a colon before it
+ * (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html).
  */
 function checkNames({ username, groups }: Mapping): void {
   const reserved = RESERVED.find(start => username.startsWith(start))
   const [before = '', ...after] = username.split(/\{\{SessionName(?:Raw)?\}\}/)
+  const ofUsername = [
+    ...(reserved ? [`${reserved} is EKS\u2019s own`] : []),
+    ...(after.length > 0 && !before.includes(':') ? ['it needs a colon before {{SessionName}}'] : []),
+  ]
+  const ofGroups = groups.filter(group => group.startsWith('system:'))
   const problems = [
-    ...(reserved
-      ? [{ what: 'username' as const, name: username, why: `${reserved} is EKS\u2019s own` }]
-      : []),
-    ...(after.length > 0 && !before.includes(':')
-      ? [{ what: 'username' as const, name: username, why: 'it needs a colon before {{SessionName}}' }]
-      : []),
-    ...groups
-      .filter(group => group.startsWith('system:'))
-      .map(name => ({ what: 'group' as const, name, why: 'system: is Kubernetes\u2019 own' })),
+    ...ofUsername.map(why => ({ what: 'username' as const, name: username, why })),
+    ...ofGroups.map(name => ({ what: 'group' as const, name, why: 'system: is Kubernetes\u2019 own' })),
   ]
   if (problems.length > 0)
     throw new GrantProblem(...problems.map(problem => ({ kind: 'name-unusable' as const, ...problem })))

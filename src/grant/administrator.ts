@@ -29,7 +29,7 @@ export class Administrator {
     this.#inputs = inputs
     this.#run = run
     this.#found = runnerCredentials({ credentialSource: 'any' }, run)
-    this.#about = { cluster, region, grantee: inputs.role.arn, ...(arn ? { arn } : {}) }
+    this.#about = { cluster, region, isGrant: true, ...(arn ? { arn } : {}) }
     const own = () => this.credentials()
     this.#scene = { run, credentials: own, describer: own }
   }

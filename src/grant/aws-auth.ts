@@ -1,6 +1,7 @@
 import type * as Yaml from 'yaml'
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml'
 import { yamlText } from '../kube/yaml-text.ts'
+import { says } from './mapping.ts'
 
 // The text mapRoles of the ConfigMap kube-system/aws-auth, in which one role's entry is put or taken out and every other
 // byte stays. One wrong indent in it locks every node and person out of the cluster.
@@ -42,14 +43,16 @@ export async function withRole(text: string, mapping: RoleMapping): Promise<stri
  * @throws Untouchable
  */
 export async function withoutRole(text: string, rolearn: string): Promise<string> {
-  const roles = await read(text)
-  const gone = roles.entries.filter(({ arn }) => isSame(arn, rolearn))
-  // From the last one on, so that the places of those before it stay true.
-  const edited = gone.reduceRight((rest, entry) => remove(rest, roles, entry), text)
-  await expectEntries(
-    edited,
-    roles.entries.filter(entry => !gone.includes(entry)),
-  )
+  const { entries } = await read(text)
+  const wanted = entries.filter(({ arn }) => !isSame(arn, rolearn))
+  let edited = text
+  // One after the other: where each stands is known of the text that holds it.
+  for (let left = entries.length - wanted.length; left > 0; left--) {
+    const roles = await read(edited)
+    const gone = roles.entries.find(({ arn }) => isSame(arn, rolearn))
+    if (gone) edited = remove(edited, roles, gone)
+  }
+  await expectEntries(edited, wanted)
   return edited
 }
 
@@ -67,14 +70,6 @@ export async function mappingsOf(text: string): Promise<RoleMapping[]> {
 // ARNs are compared without regard to case (aws-iam-authenticator, pkg/mapper/configmap).
 function isSame(arn: string, other: string): boolean {
   return arn.toLowerCase() === other.toLowerCase()
-}
-
-function says(entry: Entry, { username, groups }: RoleMapping): boolean {
-  return entry.username === username && sameTexts(entry.groups, groups)
-}
-
-function sameTexts(some: readonly string[], others: readonly string[]): boolean {
-  return JSON.stringify(some) === JSON.stringify(others)
 }
 
 /* Reading. */
@@ -123,6 +118,10 @@ function readEntry(node: Node, document: Document.Parsed, yaml: typeof Yaml): En
   } catch (error) {
     throw new Untouchable((error as Error).message)
   }
+  if (!isJson(value))
+    throw new Untouchable(
+      'the authenticator cannot read it: braces or brackets stand without quotes where a text is meant, as in username: {{SessionName}}',
+    )
   if (!yaml.isMap(node) && !yaml.isAlias(node)) return { arn: '', username: '', groups: [], value, node }
   const fields = new Map(
     value instanceof Map ? [...value].map(([key, of]) => [String(key).toLowerCase(), of]) : [],
@@ -135,6 +134,16 @@ function readEntry(node: Node, document: Document.Parsed, yaml: typeof Yaml): En
     value,
     node,
   }
+}
+
+/**
+ * Whether a value could stand in JSON, which the authenticator makes of it first (sigs.k8s.io/yaml): there, a key is no
+ * collection, and a number is finite. One entry that could not makes the whole list unreadable.
+ */
+function isJson(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isJson)
+  if (value instanceof Map) return [...value].every(([key, held]) => !(key instanceof Object) && isJson(held))
+  return typeof value !== 'number' || Number.isFinite(value)
 }
 
 function textOf(value: unknown): string {
@@ -223,7 +232,8 @@ function change({ text, yaml }: Roles, found: Entry, mapping: RoleMapping): stri
     throw new Untouchable('the entry of the role is an alias of another one')
   const newline = text.includes('\r\n') ? '\r\n' : '\n'
   const groups =
-    !sameTexts(found.groups, mapping.groups) && setField(text, node, 'groups', mapping.groups, yaml, newline)
+    !says(found, { ...mapping, username: found.username }) &&
+    setField(text, node, 'groups', mapping.groups, yaml, newline)
   const username =
     found.username !== mapping.username && setField(text, node, 'username', mapping.username, yaml, newline)
   // The later place first, so that the earlier one stays true.

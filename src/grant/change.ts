@@ -20,3 +20,6 @@ export interface Work extends Change {
 export function changesIn(works: readonly Work[]): Change[] {
   return works.map(({ action, what, before, after }) => ({ action, what, before, after }))
 }
+
+/** How aws-auth is called as a thing that is changed. */
+export const CONFIG_MAP = 'ConfigMap kube-system/aws-auth'

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Principal, withoutPath } from '../aws/arn.ts'
 import { ApiProblem, ask, isObject, text } from '../kube/answers.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { mappingsOf, type RoleMapping, Untouchable, withoutRole, withRole } from './aws-auth.ts'
-import type { Work } from './change.ts'
+import { CONFIG_MAP, type Work } from './change.ts'
 import { GrantProblem } from './evidence.ts'
 import type { Mapping } from './mapping.ts'
 import { FIELD_MANAGER } from './rbac.ts'
@@ -11,9 +12,6 @@ import { FIELD_MANAGER } from './rbac.ts'
 
 const CONFIG_MAPS = '/api/v1/namespaces/kube-system/configmaps'
 const AWS_AUTH = `${CONFIG_MAPS}/aws-auth`
-
-/** How the place is called in words. */
-export const CONFIG_MAP = 'ConfigMap kube-system/aws-auth'
 
 /** mapRoles, and the version of the ConfigMap that it was read from; null: there is no ConfigMap. */
 export interface ConfigMap {
@@ -86,16 +84,19 @@ async function writeUntilHeard(
   edit: (mapRoles: string) => Promise<string>,
 ): Promise<{ before: string; after: string }> {
   let map = found
+  let sent: { before: string; after: string } | null = null
   for (let tries = 1; ; tries++) {
     const after = await edit(map.mapRoles)
-    const made = { before: map.mapRoles, after }
-    if (after === map.mapRoles && map.resourceVersion !== null) return made
+    // It may be ours already: an answer can be lost, and what is sent again finds itself.
+    if (after === map.mapRoles) return sent?.after === after ? sent : { before: map.mapRoles, after }
+    sent = { before: map.mapRoles, after }
     try {
       await write(api, map, after, false)
-      return made
+      return sent
     } catch (error) {
       unlessMeanwhile(error)
       if (tries === MAX_TRIES) throw new GrantProblem({ kind: 'aws-auth-contended', tries })
+      await sleep(Math.random() * Math.min(500, 20 * tries))
       map = await readConfigMap(api)
     }
   }

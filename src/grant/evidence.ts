@@ -13,9 +13,19 @@ export type GrantEvidence =
   /** `what` is a sentence: which of the inputs, and what it would give. */
   | { kind: 'grant-dangerous'; what: string }
   /** With all that the administrator needs for the whole grant, of which `denied` is what was missed. */
-  | { kind: 'calls-denied'; denied: DeniedCall[]; username: string; needs: Right[] }
-  /** An object, or a field of it, that somebody else manages. */
-  | { kind: 'object-conflict'; object: string; message: string; manifest: string }
+  | {
+      kind: 'calls-denied'
+      grant: string
+      denied: DeniedCall[]
+      username: string
+      sessionName?: string | undefined
+      groups: string[]
+      needs: Right[]
+    }
+  /** By something else than RBAC. */
+  | { kind: 'call-refused'; call: string; status: number; message: string }
+  /** An object, or a field of it, that somebody else manages; with what it shall be, where it may be handed over. */
+  | { kind: 'object-conflict'; object: string; message: string; manifest: string | null }
   /** A rule is to be granted in it. */
   | { kind: 'namespace-missing'; namespace: string }
   /** An object of the same name that is of the grant of another role. */

@@ -67,9 +67,12 @@ export function readGrantInputs(env: NodeJS.ProcessEnv): GrantInputs {
   return inputs
 }
 
-/** Whether a username of a mapping stands for many: a session's name is put in its place. */
+/**
+ * Whether a username of a mapping stands for many: something of the session is put in its place
+ * (aws-iam-authenticator, README, "Full Configuration Format").
+ */
 export function isTemplate(username: string): boolean {
-  return username.includes('{{')
+  return /\{\{(?:SessionName|SessionNameRaw|AccessKeyID|EC2PrivateDNSName)\}\}/.test(username)
 }
 
 /** Of a role that could not be read; never used, as that is a mistake. */
@@ -105,6 +108,8 @@ class GrantReader extends InputReader {
     const groups = this.list('groups') ?? []
     for (const twice of new Set(groups.filter((text, index) => groups.indexOf(text) !== index)))
       this.wrong('groups', `"${twice}" stands there twice`, 'each group once')
+    for (const group of groups.filter(text => text.includes('{{')))
+      this.wrong('groups', `"${group}" is another group for each session`, 'groups that are the same for all')
     return [...new Set(groups)].sort()
   }
 

@@ -3,7 +3,6 @@ import type { ApiClient } from '../kube/client.ts'
 import type { Right } from '../kube/policy.ts'
 import { whoAmI } from '../kube/reviews.ts'
 import { type DeniedCall, GrantProblem } from './evidence.ts'
-import type { Method } from './mapping.ts'
 
 // What an administrator needs for a grant, told whole when any of it is missing.
 
@@ -11,11 +10,16 @@ import type { Method } from './mapping.ts'
 export class Denials {
   readonly #denied: DeniedCall[] = []
   readonly #api: ApiClient
+  readonly #name: string
   readonly #needs: () => Promise<Right[]>
 
-  /** @param needs gives all that the grant needs */
-  constructor(api: ApiClient, needs: () => Promise<Right[]>) {
+  /**
+   * @param name of the grant
+   * @param needs gives all that it needs
+   */
+  constructor(api: ApiClient, name: string, needs: () => Promise<Right[]>) {
     this.#api = api
+    this.#name = name
     this.#needs = needs
   }
 
@@ -27,28 +31,37 @@ export class Denials {
     try {
       return await work
     } catch (error) {
-      if (!(error instanceof ApiProblem && error.evidence.kind === 'forbidden')) throw error
-      this.#denied.push({ call, message: error.evidence.message })
+      if (!(error instanceof ApiProblem)) throw error
+      const { status, message } = error.evidence
+      if (!REFUSALS.includes(status)) throw error
+      if (!isOfRbac(message)) throw new GrantProblem({ kind: 'call-refused', call, status, message })
+      this.#denied.push({ call, message })
       return undefined
     }
   }
 
-  /** Whether something was denied. */
-  get isAny(): boolean {
-    return this.#denied.length > 0
-  }
-
   /** @throws GrantProblem calls-denied, when something was */
   async check(): Promise<void> {
-    if (!this.isAny) return
+    if (this.#denied.length === 0) return
     const [who, needs] = await Promise.all([whoAmI(this.#api).catch(() => null), this.#needs()])
     throw new GrantProblem({
       kind: 'calls-denied',
       denied: this.#denied,
+      grant: this.#name,
       username: who?.username ?? '',
+      sessionName: who?.extra.sessionName?.[0],
+      groups: who?.groups ?? [],
       needs,
     })
   }
+}
+
+/** What says no to what was asked, and not to who asked (401), and will say it again (unlike 429). */
+const REFUSALS = [400, 403, 405, 413, 415, 422]
+
+/** The words of RBAC; admission, quotas and namespaces that are being deleted have others, with the same status. */
+function isOfRbac(message: string): boolean {
+  return / cannot [\w-]+ (?:resource|path) |attempting to grant RBAC permissions/.test(message)
 }
 
 /**
@@ -56,9 +69,13 @@ export class Denials {
  * would be all of them
  * (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping).
  *
+ * @param awsAuth what is done with it
  * @param granted what it gives
  */
-export function needsOf(method: Method, granted: readonly Right[]): Right[] {
+export function needsOf(
+  awsAuth: { isRead: boolean; isWritten: boolean },
+  granted: readonly Right[],
+): Right[] {
   return [
     ...['clusterroles', 'clusterrolebindings', 'roles', 'rolebindings'].flatMap(resource =>
       ['list', 'create', 'patch', 'delete'].map(verb =>
@@ -66,16 +83,14 @@ export function needsOf(method: Method, granted: readonly Right[]): Right[] {
       ),
     ),
     right({ verb: 'create', group: 'authorization.k8s.io', resource: 'subjectaccessreviews', namespace: '' }),
-    ...(method === 'aws-auth'
-      ? ['get', 'patch', 'create'].map(verb =>
-          right({
-            ...{ verb, group: '', resource: 'configmaps', namespace: 'kube-system' },
-            name: verb === 'create' ? '' : 'aws-auth',
-          }),
-        )
-      : []),
+    ...(awsAuth.isRead ? [onAwsAuth('get')] : []),
+    ...(awsAuth.isRead && awsAuth.isWritten ? [onAwsAuth('patch'), onAwsAuth('create', '')] : []),
     ...granted,
   ]
+}
+
+function onAwsAuth(verb: string, name = 'aws-auth'): Right {
+  return right({ verb, group: '', resource: 'configmaps', namespace: 'kube-system', name })
 }
 
 function right({

@@ -1,20 +1,22 @@
+import { type Principal, withoutPath } from '../aws/arn.ts'
 import type { Cluster } from '../aws/cluster.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { policyObjects, type RbacObject, type Subject } from '../kube/policy.ts'
 import { formatResolved, type ResolvedRule, resolveRules } from '../kube/resolve.ts'
+import { type Identity, whoAmI } from '../kube/reviews.ts'
 import { mistakenRules } from '../kube/verdict.ts'
-import type { Work } from './change.ts'
-import { CONFIG_MAP } from './config-map.ts'
+import { CONFIG_MAP, type Work } from './change.ts'
+import { readConfigMap } from './config-map.ts'
 import { dangersOf } from './danger.ts'
 import { GrantProblem, type Obstacle } from './evidence.ts'
 import { type GrantInputs, isTemplate } from './inputs.ts'
-import { type FoundMapping, findConfigMap, planMapping } from './mapping.ts'
 import { Denials, needsOf } from './needs.ts'
+import { type FoundMapping, planMapping } from './plan-mapping.ts'
 import {
   changesOf,
   isOfGrant,
-  labelsOf,
   listObjects,
+  MANAGED_BY,
   placeOf,
   RBAC_KINDS,
   ROLE_ANNOTATION,
@@ -40,55 +42,73 @@ export interface Plan {
  */
 export async function planGrant(
   inputs: GrantInputs,
-  cluster: Cluster,
+  { authenticationMode }: Cluster,
   found: Omit<FoundMapping, 'map'>,
   api: ApiClient,
 ): Promise<Plan> {
-  const asked = inputs.mode === 'revoke' ? [] : inputs.can
+  const { mode, can, name, role } = inputs
   // A rule that names no namespace is granted in all of them.
-  const resolving = resolveRules(api, asked, '')
-  const denials = new Denials(api, async () => needsOf(found.method, (await resolving).resolved))
-  // Where an access entry maps the role, aws-auth is only looked at.
-  const glances = new Denials(api, async () => [])
-  const reading = (found.method === 'aws-auth' ? denials : glances).of(
-    `get ${CONFIG_MAP}`,
-    findConfigMap(cluster, api),
-  )
+  const resolving = resolveRules(api, mode === 'revoke' ? [] : can, '')
+  const places = {
+    isRead: authenticationMode !== 'API',
+    isWritten: found.method === 'aws-auth' || mode === 'revoke',
+  }
+  const denials = new Denials(api, name, async () => needsOf(places, (await resolving).resolved))
+  const reading = places.isRead ? readConfigMap(api) : Promise.resolve(undefined)
   const [{ resolved: rules, mistakes }, map, ...lists] = await Promise.all([
     resolving,
-    reading,
+    // Where an access entry maps the role, too: a role of nodes may be mapped in both.
+    denials.of(`get ${CONFIG_MAP}`, reading),
     ...RBAC_KINDS.map(kind => denials.of(`list ${kind}s`, listObjects(api, kind))),
   ])
   await denials.check()
 
   const all = lists.flatMap(list => list ?? [])
-  const objects = all.filter(object => isOfGrant(inputs.name, object))
-  const problems: Obstacle[] = [...mistakenRules(mistakes), ...objects.flatMap(ofAnotherRole(inputs))]
-  const mapping = await planMapping(inputs, { ...found, map }, api).catch(error => {
+  const objects = all.filter(object => isOfGrant(name, object))
+  const others = otherGrants(all, inputs)
+  const problems: Obstacle[] = [
+    ...mistakenRules(mistakes),
+    ...rules.flatMap(ungrantable),
+    ...objects.flatMap(ofAnotherRole(inputs)),
+  ]
+  const mapping = await planMapping(inputs, { ...found, map }, others, api).catch(error => {
     if (!(error instanceof GrantProblem)) throw error
     problems.push(...error.evidence)
     return { works: [], now: [], notes: [] }
   })
-  if (!inputs.allowAdmin) problems.push(...dangersOf(inputs, rules, mapping.now, found.entry))
+  const isChanged = mapping.works.length > 0
+  if (!inputs.allowAdmin) {
+    const isOwn = isChanged && (await isRoleOf(await whoAmI(api), role))
+    problems.push(
+      ...dangersOf(inputs, rules, { now: mapping.now, entry: found.access?.entry, isChanged, isOwn }),
+    )
+  }
   if (problems.length > 0) throw new GrantProblem(...problems)
 
   const ofObjects = changesOf(objects, wantedObjects(inputs, rules)).map(change => workOf(api, change))
   const plan: Plan = {
     // Whoever is let in has its rights already, and whoever loses them is out before.
-    works: inputs.mode === 'revoke' ? [...mapping.works, ...ofObjects] : [...ofObjects, ...mapping.works],
+    works: mode === 'revoke' ? [...mapping.works, ...ofObjects] : [...ofObjects, ...mapping.works],
     rules,
     notes: [
       ...rules.flatMap(notesOf),
       ...mapping.notes,
-      ...(glances.isAny
-        ? [`${CONFIG_MAP} may not be read: whether it maps the role, too, is not known`]
-        : []),
-      ...otherGrants(all, inputs),
+      ...others.map(
+        other =>
+          `the role has another grant, ${other}, which stays; to take it away: mode revoke, name ${other}`,
+      ),
+      ...sharedUsername(all, inputs),
     ],
     denials,
   }
   await rehearse(plan)
   return plan
+}
+
+/** Whether somebody is a session of the role, as the authenticator tells it (aws-iam-authenticator, canonicalArn). */
+function isRoleOf(who: Identity | null, role: Principal): boolean {
+  const [arn = ''] = who?.extra.canonicalArn ?? []
+  return arn.toLowerCase() === withoutPath(role).toLowerCase()
 }
 
 /** The roles and bindings that shall be there. */
@@ -104,7 +124,7 @@ function wantedObjects(
   const annotations = { [ROLE_ANNOTATION]: role.arn }
   // In whatever order they are given, they are the same.
   const ordered = rules.toSorted((one, other) => (formatResolved(one) < formatResolved(other) ? -1 : 1))
-  return policyObjects(ordered, subjects, { name, labels: labelsOf(name), annotations })
+  return policyObjects(ordered, subjects, { name, labels: MANAGED_BY, annotations })
 }
 
 function ofAnotherRole({ role, name }: GrantInputs): (object: RbacObject) => Obstacle[] {
@@ -115,14 +135,32 @@ function ofAnotherRole({ role, name }: GrantInputs): (object: RbacObject) => Obs
   }
 }
 
-/** What other grants to the role have left, or still give: each has its own name. */
+/** RBAC has no name for all subresources of one resource. */
+function ungrantable(rule: ResolvedRule): Obstacle[] {
+  if (rule.kind === 'url' || rule.attributes.subresource !== '*' || rule.attributes.resource === '*')
+    return []
+  const problem = 'RBAC cannot give all subresources of one resource; name them, a rule each'
+  return [{ kind: 'rule-mistaken', rule: rule.rule.text, problem }]
+}
+
+/** Names of the other grants to the role. */
 function otherGrants(objects: readonly RbacObject[], { role, name }: GrantInputs): string[] {
   const names = objects
-    .filter(object => object.metadata.annotations?.[ROLE_ANNOTATION] === role.arn && !isOfGrant(name, object))
+    .filter(({ metadata }) => metadata.annotations?.[ROLE_ANNOTATION] === role.arn && metadata.name !== name)
     .map(({ metadata }) => metadata.name)
-  return [...new Set(names)].map(
-    other =>
-      `the role has another grant, ${other}, which is left as it is; to take it away: mode revoke, name ${other}`,
+  return [...new Set(names)]
+}
+
+/** Two roles that are one user have the rights of both. */
+function sharedUsername(objects: readonly RbacObject[], { role, username }: GrantInputs): string[] {
+  const shared = objects.filter(
+    ({ metadata, subjects = [] }) =>
+      subjects.some(({ kind, name }) => kind === 'User' && name === username) &&
+      metadata.annotations?.[ROLE_ANNOTATION] !== role.arn,
+  )
+  const others = new Set(shared.flatMap(({ metadata }) => metadata.annotations?.[ROLE_ANNOTATION] ?? []))
+  return [...others].map(
+    other => `${other} is granted to as user ${username}, too: each of the two has the rights of both`,
   )
 }
 

@@ -4,7 +4,7 @@ import { type LogGroup, probeLines, timingsGroup } from '../report/log.ts'
 import { code, fenced, text } from '../report/markdown.ts'
 import { plain } from '../report/plain.ts'
 import { failureMarkdown, probeTable } from '../report/summary.ts'
-import type { Change } from './change.ts'
+import { type Change, CONFIG_MAP } from './change.ts'
 import type { GrantReport } from './report.ts'
 
 /**
@@ -28,6 +28,8 @@ export async function publishGrant(result: GrantReport, { summary }: { summary: 
 function logGroups(report: GrantReport): LogGroup[] {
   const { changes, probes, timings } = report
   const lines = changes.flatMap(change => difference(change).split('\n'))
+  // Before the inputs are read there is nothing to say of any role.
+  if (report.role === '') return [timingsGroup(timings)]
   return [
     { title: headline(report), lines, isOpen: true },
     ...changes.filter(isOfAwsAuth).map(({ before }) => ({
@@ -60,7 +62,7 @@ function difference({ what, before, after }: Change): string {
 
 /** Others can be made again from what is said of them; of this text, every byte is somebody's. */
 function isOfAwsAuth({ what, before }: Change): boolean {
-  return what.startsWith('ConfigMap ') && before !== ''
+  return what === CONFIG_MAP && before !== ''
 }
 
 /* The summary. */
@@ -75,22 +77,13 @@ function summaryMarkdown(report: GrantReport): string {
   const parts = [
     heading,
     ...failures.map(failureMarkdown),
-    ...where,
+    ...(role === '' ? [] : where),
     ...(changes.length > 0
       ? [fenced('diff', changes.map(difference).join('\n'))]
       : failures.length > 0
         ? []
         : ['Nothing differed from what is wanted; nothing was written.']),
     ...probeTable(probes),
-    ...changes
-      .filter(isOfAwsAuth)
-      .map(({ before }) =>
-        [
-          '<details><summary>mapRoles of aws-auth as it was</summary>',
-          fenced('yaml', before),
-          '</details>',
-        ].join('\n\n'),
-      ),
     ...warnings.map(warning => `> [!WARNING]\n> ${text(warning)}`),
   ]
   return `${parts.join('\n\n')}\n`

@@ -14,13 +14,8 @@ export const FIELD_MANAGER = 'eks-login-grant'
 /** Which role an object is granted to, so that another role's grant of the same name does not take it over. */
 export const ROLE_ANNOTATION = 'eks-login/role-arn'
 
-/** What all objects and access entries of grants have. */
+/** What objects and access entries of grants are found by. */
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'eks-login' }
-
-/** The labels by which the objects of a grant are found again. */
-export function labelsOf(name: string): Record<string, string> {
-  return { ...MANAGED_BY, 'app.kubernetes.io/instance': name }
-}
 
 /** What is to be done to one object. */
 export interface RbacChange {
@@ -124,9 +119,9 @@ function pathOf({ kind, metadata: { name, namespace } }: RbacObject): string {
   return `${of}/${RESOURCES[kind]}/${encodeURIComponent(name)}`
 }
 
-/** Whether a grant of the name has made it. */
-export function isOfGrant(name: string, { metadata: { labels = {} } }: RbacObject): boolean {
-  return Object.entries(labelsOf(name)).every(([key, value]) => labels[key] === value)
+/** Whether a grant of the name has made it, to whichever role; a copy that somebody else has made has another name. */
+export function isOfGrant(name: string, { metadata }: RbacObject): boolean {
+  return metadata.name === name && metadata.annotations?.[ROLE_ANNOTATION] !== undefined
 }
 
 /** How a change is made. */
@@ -161,7 +156,8 @@ async function put(
     if (namespace) throw new GrantProblem({ kind: 'namespace-missing', namespace })
     // A binding is rehearsed before there is a role; whether it may be bound is known once there is one.
     if (rehearsal && status === 404 && !before && object.roleRef) return
-    if (status !== 409 && status !== 422) throw error
+    // What a binding binds cannot be changed; any other 422 is of what is in it.
+    if (status !== 409 && !(status === 422 && object.roleRef)) throw error
     throw new GrantProblem({
       kind: 'object-conflict',
       object: placeOf(object),
@@ -184,7 +180,7 @@ function expectOwn(object: RbacObject, { metadata }: JsonObject): void {
     kind: 'object-conflict',
     object: placeOf(object),
     message: `there is one that no grant has made; its fields are managed by ${others.join(', ')}`,
-    manifest: manifest(object),
+    manifest: null,
   })
 }
 

@@ -3,7 +3,7 @@ import type { Probe } from '../kube/verdict.ts'
 import type { Span } from '../report/report.ts'
 import type { Change } from './change.ts'
 import type { GrantInputs } from './inputs.ts'
-import type { Method } from './mapping.ts'
+import type { MappingMethod } from './plan-mapping.ts'
 
 /** All that a grant found and did: the one value from which log, summary and outputs are made. */
 export interface GrantReport {
@@ -17,7 +17,7 @@ export interface GrantReport {
   groups: string[]
   name: string
   /** null before the cluster was asked. */
-  method: Method | null
+  method: MappingMethod | null
   /** With mode `plan`: whether `apply` would change something. */
   changed: boolean
   /** In the order in which they are made. */

@@ -77,8 +77,8 @@ export function formatResolved(resolved: ResolvedRule): string {
   if (resolved.kind === 'url') return formatRule(resolved.rule)
   const { rule, attributes, namespaced } = resolved
   const { resource, group, namespace } = attributes
-  const scope: ResourceRule['scope'] =
-    rule.scope.kind === 'default' && namespaced ? { kind: 'namespace', namespace } : rule.scope
+  const asked: ResourceRule['scope'] = namespace === '' ? { kind: 'all' } : { kind: 'namespace', namespace }
+  const scope = rule.scope.kind === 'default' && namespaced ? asked : rule.scope
   return formatRule({ ...rule, resource: qualified(resource, group), scope })
 }
 

@@ -25,10 +25,7 @@ test(
     expect(entryOf(role)).toMatchObject({
       username: role.name,
       type: 'STANDARD',
-      tags: {
-        'app.kubernetes.io/managed-by': 'eks-login',
-        'app.kubernetes.io/instance': `eks-login-${role.name}`,
-      },
+      tags: { 'app.kubernetes.io/managed-by': 'eks-login' },
     })
     expect((await loginAs(role, { 'expect-username': role.name })).report.failures).toEqual([])
 
@@ -85,8 +82,8 @@ test(
       groups: 'readers',
       mode: 'plan',
     }
-    expectRefusal(await grant(colonless), ['EKS525'])
-    expectRefusal(await grant(reserved), ['EKS525', 'EKS525'])
+    expectRefusal(await grant(colonless), ['EKS525', 'EKS720'])
+    expectRefusal(await grant(reserved), ['EKS525', 'EKS525', 'EKS720'])
     expectSuccess(await grant({ 'role-arn': role.arn }))
     const policy = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy'
     entries().associate(at.cluster.arn, role.arn, policy, { type: 'cluster' })
@@ -123,20 +120,27 @@ test(
   async () => {
     const role = newRole()
     const text = `- rolearn: arn:aws:iam::111122223333:role/${role.name}\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n`
-    await at.cluster.writeMapRoles(`- rolearn: ${at.role.arn}\n  username: demo\n${text}`)
-    for (const mode of ['apply', 'plan', 'revoke'])
+    const earlier = `- rolearn: ${at.role.arn}\n  username: demo\n`
+    await at.cluster.writeMapRoles(earlier + text)
+    for (const mode of ['apply', 'plan'])
       expectRefusal(await grant({ 'role-arn': role.arn, mode }), ['EKS720'])
     expect(() => entryOf(role)).toThrow('could not be found')
+    const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
+    expect(deeds(revoked)).toEqual([])
+    expect(revoked.plan.warnings.join()).toContain('username system:node')
+    await at.cluster.writeMapRoles(earlier)
   },
   PATIENCE,
 )
 
 test(
-  'an entry of aws-auth that says something else is not taken out with the access entry',
+  'an entry of aws-auth that does not count any more is told, and not taken out with the access entry',
   async () => {
     const role = newRole()
     await at.cluster.mapRole(`arn:aws:iam::111122223333:role/${role.name}`, 'by-hand')
-    expectSuccess(await grant({ 'role-arn': role.arn }))
+    const granted = await grant({ 'role-arn': role.arn })
+    expectSuccess(granted)
+    expect(granted.plan.warnings.join()).toContain('aws-auth maps the role to username by-hand')
     const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
     expectSuccess(revoked)
     expect(revoked.plan.warnings.join()).toContain('username by-hand')
@@ -146,15 +150,58 @@ test(
 )
 
 test(
-  'of two grants to a role, revoking the one leaves the access entry of the other',
+  'a mapRoles that nobody can read stands in no access entry\u2019s way',
+  async () => {
+    const before = `- rolearn: ${at.role.arn}\n  username: demo\n`
+    const role = newRole()
+    for (const broken of ['- rolearn: [\n', `- rolearn: ${at.role.arn}\n  username: {{SessionName}}\n`]) {
+      await at.cluster.writeMapRoles(broken)
+      expectRefusal(await grant({ 'role-arn': role.arn, method: 'aws-auth' }), ['EKS520'])
+      const granted = await grant({ 'role-arn': role.arn })
+      expectSuccess(granted)
+      expect(granted.plan.warnings.join()).toContain('does not parse')
+      expectSuccess(await grant({ 'role-arn': role.arn, mode: 'revoke' }))
+    }
+    await at.cluster.writeMapRoles(before)
+  },
+  PATIENCE,
+)
+
+test(
+  'another username changes the access entry, and of two grants the last one that is revoked takes it away',
   async () => {
     const role = newRole()
-    expectSuccess(await grant({ 'role-arn': role.arn, name: 'one' }))
-    expectSuccess(await grant({ 'role-arn': role.arn, name: 'two', can: 'list pods' }))
-    const revoked = await grant({ 'role-arn': role.arn, name: 'two', mode: 'revoke' })
-    expectSuccess(revoked)
-    expect(deeds(revoked)).toEqual(['delete ClusterRoleBinding two', 'delete ClusterRole two'])
-    expect((await loginAs(role)).report.failures).toEqual([])
+    expectSuccess(await grant({ 'role-arn': role.arn }))
+    const renamed = { 'role-arn': role.arn, username: 'renamed' }
+    expectSuccess(await grant(renamed))
+    expect(entryOf(role)).toMatchObject({ username: 'renamed' })
+    const first = await grant({ ...renamed, mode: 'revoke', name: `eks-login-${role.name}` })
+    expect(deeds(first)).toHaveLength(2)
+    expect((await loginAs(role, { 'expect-username': 'renamed' })).report.failures).toEqual([])
+    const policy = 'arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy'
+    entries().associate(at.cluster.arn, role.arn, policy, { type: 'cluster' })
+    const last = await grant({ ...renamed, mode: 'revoke' })
+    expect(last.plan.warnings.join()).toContain(policy)
+    expect(last.plan.changes[0]?.before).toContain(policy)
+    expect(() => entryOf(role)).toThrow('could not be found')
+  },
+  PATIENCE,
+)
+
+test(
+  'two grants of one new role at once are both there',
+  async () => {
+    for (let round = 0; round < 5; round++) {
+      const role = newRole()
+      const [one, other] = await Promise.all([at.anotherRunner(), at.anotherRunner()])
+      const given = { 'role-arn': role.arn, username: role.name }
+      const both = await Promise.all([
+        grant({ ...given, name: `one-${role.name}` }, { on: one }),
+        grant({ ...given, name: `other-${role.name}`, can: 'list nodes' }, { on: other }),
+      ])
+      both.forEach(expectSuccess)
+      expect((await loginAs(role, { can: 'list namespaces\nlist nodes' })).report.failures).toEqual([])
+    }
   },
   PATIENCE,
 )

@@ -154,6 +154,19 @@ test(
 )
 
 test(
+  'each of several entries of the role is taken out, in flow style, too',
+  async () => {
+    const role = newRole()
+    const own = `{rolearn: "arn:aws:iam::111122223333:role/${role.name}", username: ${role.name}}`
+    const earlier = `{rolearn: "${at.role.arn}", username: demo}`
+    await writeMap({ mapRoles: `[${earlier}, ${own}, ${own}]\n` })
+    expect((await grant({ 'role-arn': role.arn, mode: 'revoke' })).plan.failures).toEqual([])
+    expect((await readMap()).data?.mapRoles).toBe(`[${earlier}]\n`)
+  },
+  PATIENCE,
+)
+
+test(
   'two grants at once for two roles, twenty times: both are there',
   async () => {
     const before = TEXTS['with comments and odd indentation']?.(at.role.arn) ?? ''
@@ -200,6 +213,30 @@ test(
       'nodes-3',
       role.name,
     ])
+  },
+  PATIENCE,
+)
+
+test(
+  'where the answer to its write is lost, the text that was there before is the one that is kept',
+  async () => {
+    const before = TEXTS['of an orderly hand']?.(at.role.arn) ?? ''
+    await writeMap({ mapRoles: before })
+    const gate = behindGate()
+    let lost = false
+    gate.between = async ({ method, path }, status) => {
+      if (lost || method !== 'PATCH' || path !== MAP || status !== 200) return
+      // The rehearsal before it has changed nothing.
+      if ((await readMap()).data?.mapRoles === before) return
+      lost = true
+      gate.fail({ path: MAP, times: 1 }, { kind: 'server-error', status: 500 })
+      throw new Error('the answer is lost')
+    }
+    const role = newRole()
+    const granted = await grant({ 'role-arn': role.arn })
+    expect(granted.plan.failures).toEqual([])
+    expect(lost).toBe(true)
+    expect(granted.plan.changes.at(-1)).toMatchObject({ before, after: (await readMap()).data?.mapRoles })
   },
   PATIENCE,
 )

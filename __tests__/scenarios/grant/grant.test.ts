@@ -3,7 +3,7 @@ import { PATIENCE, scenario } from '../scenario.ts'
 import { CREATOR, deeds, expectRefusal, expectSuccess, type Granted, grants, writesAmong } from './grants.ts'
 
 const at = scenario([{ name: 'demo', authenticationMode: 'CONFIG_MAP', creator: CREATOR }])
-const { newRole, roleWith, grant, grantAs, endAt, loginAs, admin, behindGate } = grants(at)
+const { newRole, roleWith, creator, grant, grantAs, endAt, loginAs, admin, behindGate } = grants(at)
 
 const RULES =
   'list namespaces\nget configmaps/settings -n default\ncreate pods --subresource=exec -n default\nget /metrics'
@@ -174,14 +174,55 @@ describe('what it does not do', () => {
   )
 
   test(
-    'a role that is mapped as a node is left as it is',
+    'a role that is mapped as a node, or as an administrator, is left as it is; so is the one that grants',
+    async () => {
+      const before = await textOfMapRoles()
+      for (const mapped of ['system:nodes', 'system:masters']) {
+        const role = newRole()
+        const text = `- rolearn: arn:aws:iam::111122223333:role/${role.name}\n  username: ${role.name}\n  groups: [${mapped}]\n`
+        await at.cluster.writeMapRoles(before + text)
+        for (const mode of ['apply', 'revoke'])
+          expectRefusal(await grant({ 'role-arn': role.arn, mode }), ['EKS720'])
+        expect(await textOfMapRoles()).toContain(text)
+      }
+      await at.cluster.writeMapRoles(before)
+      expectRefusal(await grant({ 'role-arn': creator().arn }), ['EKS720'])
+      expect(await textOfMapRoles()).toBe(before)
+    },
+    PATIENCE,
+  )
+
+  test(
+    'who names the session cannot choose the user or the group that the role is',
     async () => {
       const role = newRole()
-      const node = `- rolearn: arn:aws:iam::111122223333:role/${role.name}\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n`
-      await at.cluster.writeMapRoles((await textOfMapRoles()) + node)
-      for (const mode of ['apply', 'revoke'])
-        expectRefusal(await grant({ 'role-arn': role.arn, mode }), ['EKS720'])
-      expect(await textOfMapRoles()).toContain(node)
+      expectRefusal(await grant({ 'role-arn': role.arn, groups: 'system:{{SessionName}}' }), ['EKS001'])
+      const chosen = { 'role-arn': role.arn, username: '{{SessionName}}', groups: 'deployers' }
+      expectRefusal(await grant(chosen), ['EKS720'])
+    },
+    PATIENCE,
+  )
+
+  test(
+    'a copy of an object of a grant, labels and all, is not taken for one',
+    async () => {
+      const role = newRole()
+      expectSuccess(await grant({ 'role-arn': role.arn }))
+      const kind = 'ClusterRole'
+      const labels = { 'app.kubernetes.io/managed-by': 'eks-login' }
+      const name = `copy-of-${role.name}`
+      await at.cluster.apply(
+        JSON.stringify({
+          apiVersion: 'rbac.authorization.k8s.io/v1',
+          kind,
+          metadata: { name, labels },
+          rules: [],
+        }),
+      )
+      expectSuccess(await grant({ 'role-arn': role.arn, can: 'list nodes' }))
+      expectSuccess(await grant({ 'role-arn': role.arn, mode: 'revoke' }))
+      const found = await admin('GET', `/apis/rbac.authorization.k8s.io/v1/clusterroles/${name}`)
+      expect(found.status).toBe(200)
     },
     PATIENCE,
   )
@@ -225,24 +266,49 @@ describe('what it does not do', () => {
       const refused = await grant({ 'role-arn': role.arn })
       expectRefusal(refused, ['EKS620'])
       expect(refused.plan.failures[0]?.evidence.join()).toContain('no grant has made')
+      const { body } = await admin('GET', `/apis/rbac.authorization.k8s.io/v1/clusterroles/${name}`)
+      expect(JSON.stringify(body)).not.toContain('eks-login/role-arn')
     },
     PATIENCE,
   )
 
   test(
-    'another grant to the role, of an older name, is told and stays',
+    'of two grants to a role the last one that is revoked takes the mapping along',
     async () => {
       const role = newRole()
       expectSuccess(await grant({ 'role-arn': role.arn }))
-      const renamed = await grant({ 'role-arn': role.arn, username: `${role.name}-2` })
-      expectSuccess(renamed)
-      expect(renamed.plan.warnings.join()).toContain(`eks-login-${role.name},`)
-      const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke', name: `eks-login-${role.name}` })
-      expectSuccess(revoked)
-      // The mapping says another username than that of the older grant.
-      expect(deeds(revoked)).toHaveLength(2)
-      expect(revoked.plan.warnings.join()).toContain(`username ${role.name}-2`)
+      const renamed = { 'role-arn': role.arn, username: `${role.name}-2` }
+      const second = await grant(renamed)
+      expectSuccess(second)
+      expect(second.plan.warnings.join()).toContain(`username ${role.name},`)
+      expect(second.plan.warnings.join()).toContain(`name eks-login-${role.name}`)
+      // As the warning says, in the workflow as it is.
+      const first = await grant({ ...renamed, mode: 'revoke', name: `eks-login-${role.name}` })
+      expectSuccess(first)
+      expect(deeds(first)).toHaveLength(2)
+      expect(first.plan.warnings.join()).toContain('the mapping of the role stays')
       expect((await loginAs(role, { 'expect-username': `${role.name}-2` })).report.failures).toEqual([])
+      const last = await grant({ ...renamed, mode: 'revoke' })
+      expect(deeds(last)).toHaveLength(3)
+      expect((await loginAs(role)).report.failures.map(({ code }) => code)).toEqual(['EKS501'])
+    },
+    PATIENCE,
+  )
+
+  test(
+    'what is mapped to another user is not taken out, and two roles that are one user are told',
+    async () => {
+      const role = newRole()
+      await at.cluster.mapRole(`arn:aws:iam::111122223333:role/${role.name}`, 'by-hand')
+      const revoked = await grant({ 'role-arn': role.arn, mode: 'revoke' })
+      expectSuccess(revoked)
+      expect(deeds(revoked)).toEqual([])
+      expect(revoked.plan.warnings.join()).toContain('username by-hand')
+      const [one, other] = [newRole(), newRole()]
+      expectSuccess(await grant({ 'role-arn': one.arn, username: 'shared' }))
+      const shared = await grant({ 'role-arn': other.arn, username: 'shared', name: 'another' })
+      expectSuccess(shared)
+      expect(shared.plan.warnings.join()).toContain(one.arn)
     },
     PATIENCE,
   )
@@ -267,8 +333,8 @@ describe('what it does not do', () => {
     async () => {
       const role = newRole()
       expectRefusal(await grant({ 'role-arn': role.arn, method: 'access-entry' }), ['EKS522'])
-      const mistaken = await grant({ 'role-arn': role.arn, can: 'list unicorns\nget podz' })
-      expectRefusal(mistaken, ['EKS602', 'EKS602'])
+      const can = 'list unicorns\nget podz\ncreate pods --subresource=* -n default\nlist secrets'
+      expectRefusal(await grant({ 'role-arn': role.arn, can }), ['EKS602', 'EKS602', 'EKS602', 'EKS720'])
       const wrong = {
         'role-arn': 'arn:aws:iam::1:user/x',
         name: 'a b',

@@ -64,12 +64,15 @@ function notesOn(right: Denied['right']): string[] {
 }
 
 /** The user that is expected, else the one that is; its own group, where the username is another for each session. */
-function subjectOf({
+/** To whom a right is best given: the user, or, where its name is another in each session, a group that it is in. */
+export function subjectOf({
   username: found = 'unknown',
   expectUsername,
   groups = [],
   sessionName,
-}: About): Subject {
+}: Partial<
+  Record<'username' | 'expectUsername' | 'sessionName', string | undefined> & Pick<About, 'groups'>
+>): Subject {
   const username = expectUsername ?? found
   const group = groups.find(name => !name.startsWith('system:'))
   return group && mappedUsername({ username, sessionName }) !== username
@@ -77,7 +80,11 @@ function subjectOf({
     : { kind: 'User', name: username }
 }
 
-function subjectNotes({ kind, name }: Subject, { sessionName }: About): string[] {
+/** What is to be known of giving it to that one. */
+export function subjectNotes(
+  { kind, name }: Subject,
+  { sessionName }: { sessionName?: string | undefined },
+): string[] {
   if (kind === 'Group') return [`It counts for all that are in the group ${name}.`]
   if (mappedUsername({ username: name, sessionName }) === name) return []
   return [

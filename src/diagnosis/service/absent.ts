@@ -148,7 +148,7 @@ function regionMeant({ cluster, region }: About): Possibility {
   }
 }
 
-function accountMeant({ cluster, region }: About, describer: Principal | null): Possibility {
+function accountMeant({ cluster, region, isGrant }: About, describer: Principal | null): Possibility {
   return {
     cause: 'the cluster is in another account',
     tell: [
@@ -156,9 +156,11 @@ function accountMeant({ cluster, region }: About, describer: Principal | null): 
         ? `The credentials see the clusters of the account ${describer.account} alone.`
         : 'The credentials see the clusters of their own account alone.',
     ],
-    cure: [
-      `Give the cluster by its ARN, like arn:${partition(region)}:eks:${region}:ACCOUNT:cluster/${cluster}, and assume-role-arn a role of its account that may call eks:DescribeCluster.`,
-    ],
+    cure: isGrant
+      ? ['Run the job with credentials of the account of the cluster.']
+      : [
+          `Give the cluster by its ARN, like arn:${partition(region)}:eks:${region}:ACCOUNT:cluster/${cluster}, and assume-role-arn a role of its account that may call eks:DescribeCluster.`,
+        ],
   }
 }
 
@@ -167,7 +169,7 @@ function accountMeant({ cluster, region }: About, describer: Principal | null): 
  * @param own the account of the credentials, where it is known by other means than by whom AWS names
  */
 export function wrongAccount(told: string[], asked: string, about: About, own?: string): Diagnosis {
-  const { caller, assumeRoleArn } = about
+  const { caller, assumeRoleArn, isGrant } = about
   const describer = principalOf(caller ?? '')
   const account = describer?.account ?? own
   const who = assumeRoleArn ? 'assume-role-arn is a role' : 'the credentials are'
@@ -175,9 +177,13 @@ export function wrongAccount(told: string[], asked: string, about: About, own?: 
     code: 'EKS203',
     cause: `${who} of ${account ? `the account ${account}` : 'another account'}, and the cluster is in the account ${accountOf(asked)}`,
     evidence: [`asked for ${asked}`, ...(caller ? [`asked by ${caller}`] : []), ...told],
-    cure: assumeRoleArn
-      ? ['Give assume-role-arn a role of the account of the cluster, one that may call eks:DescribeCluster.']
-      : describerCure(asked, describer),
+    cure: isGrant
+      ? [`Run the job with credentials of the account ${accountOf(asked)}.`]
+      : assumeRoleArn
+        ? [
+            'Give assume-role-arn a role of the account of the cluster, one that may call eks:DescribeCluster.',
+          ]
+        : describerCure(asked, describer),
   }
 }
 

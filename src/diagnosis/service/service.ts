@@ -54,7 +54,7 @@ function refusedCall(evidence: Refused, about: About): Diagnosis {
     return { ...deniedWebIdentity(evidence, about), evidence: [...told, ...claims(about)] }
   if (code === 'AccessDeniedException')
     return isOfEntries(asked) ? deniedEntry(evidence, told, about) : deniedDescription(evidence, told, about)
-  if (code === 'ResourceNotFoundException') return absentCluster(told, about)
+  if (code === 'ResourceNotFoundException' && !isOfEntries(asked)) return absentCluster(told, about)
   return {
     code: 'EKS207',
     cause: `${asked} was refused: ${code || status}`,
@@ -94,7 +94,7 @@ function claims({ webIdentity }: About): string[] {
 }
 
 function deniedDescription(evidence: Refused, told: string[], about: About): Diagnosis {
-  const { cluster, region, arn } = about
+  const { cluster, region, arn, isGrant = false } = about
   const denial = readDenial(evidence.message)
   const { principal = principalOf(about.caller ?? '') } = denial
   if (arn && deniedElsewhere(evidence, denial.resource))
@@ -109,8 +109,9 @@ function deniedDescription(evidence: Refused, told: string[], about: About): Dia
       resource,
       principal,
       region,
-      policyName: describePolicyName(region, cluster),
+      policyName: isGrant ? grantPolicyName(region, cluster) : describePolicyName(region, cluster),
       deed: 'call eks:DescribeCluster',
+      ...(isGrant ? { needs: needsOfGrant(resource) } : {}),
     }),
   }
 }
@@ -126,17 +127,12 @@ function isOfEntries(asked: string): boolean {
 }
 
 function deniedEntry(evidence: Refused, told: string[], about: About): Diagnosis {
-  const { region, cluster, grantee } = about
+  const { region, cluster } = about
   const denial = readDenial(evidence.message)
   const { principal = principalOf(about.caller ?? '') } = denial
   const arn = about.arn ?? likelyArn(about, principal)
-  const entry = arn.replace(':cluster/', ':access-entry/')
-  const role = principalOf(grantee ?? '')
-  const entryArn = role ? `${entry}/role/${role.account}/${role.name}/*` : `${entry}/*`
-  const needs: Statement[] = [
-    { Effect: 'Allow', Action: ['eks:DescribeCluster', 'eks:CreateAccessEntry'], Resource: arn },
-    { Effect: 'Allow', Action: ENTRY_ACTIONS, Resource: entryArn },
-  ]
+  // Of any role: the policy is the same for all grants in the cluster, and replaces the one of its name.
+  const entryArn = entriesOf(arn)
   // To make an entry with tags is to tag it, too.
   const action = /perform: (eks:\w+)/.exec(evidence.message)?.[1] ?? evidence.asked
   return {
@@ -148,11 +144,27 @@ function deniedEntry(evidence: Refused, told: string[], about: About): Diagnosis
       resource: action === 'eks:CreateAccessEntry' ? arn : entryArn,
       principal,
       region,
-      policyName: `eks-login-grant-${region}-${cluster}`.slice(0, 128),
+      policyName: grantPolicyName(region, cluster),
       deed: `call ${action}`,
-      needs,
+      needs: needsOfGrant(arn),
     }),
   }
+}
+
+function entriesOf(clusterArn: string): string {
+  return `${clusterArn.replace(':cluster/', ':access-entry/')}/*`
+}
+
+function grantPolicyName(region: string, cluster: string): string {
+  return `eks-login-grant-${region}-${cluster}`.slice(0, 128)
+}
+
+/** All that a grant asks of the EKS API. */
+function needsOfGrant(clusterArn: string): Statement[] {
+  return [
+    { Effect: 'Allow', Action: ['eks:DescribeCluster', 'eks:CreateAccessEntry'], Resource: clusterArn },
+    { Effect: 'Allow', Action: ENTRY_ACTIONS, Resource: entriesOf(clusterArn) },
+  ]
 }
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html */

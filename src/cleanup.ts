@@ -16,8 +16,11 @@ if (undo) {
   await undoKubeconfig(undo, 30, left => sweepSigners(undo.file, left)).then(
     left => say(words[left]),
     async error => {
-      const { stepFailures } = await import('./diagnosis/diagnose.ts')
-      for (const failure of stepFailures(error)) await warn(failureTitle(failure))
+      const [{ failuresBy }, { kubeconfigDiagnoses }] = await Promise.all([
+        import('./diagnosis/step.ts'),
+        import('./diagnosis/kubeconfig.ts'),
+      ])
+      for (const failure of failuresBy(kubeconfigDiagnoses, error)) await warn(failureTitle(failure))
     },
   )
 }

@@ -43,9 +43,11 @@ export async function installSigner({ folder, bundle }: Signer): Promise<void> {
   const draft = draftOf(folder)
   try {
     await mkdir(draft, { mode: 0o700 })
-    // One by one: what fails leaves none under way, which would come to a draft that is taken away.
-    for (const name of await readdir(bundle))
-      await writeSynced(join(draft, name), await readFile(join(bundle, name)))
+    const copy = async (name: string) => writeSynced(join(draft, name), await readFile(join(bundle, name)))
+    // All have ended when one has failed: none comes to a draft that is taken away.
+    const copies = await Promise.allSettled((await readdir(bundle)).map(copy))
+    const failed = copies.find(({ status }) => status === 'rejected')
+    if (failed) throw (failed as PromiseRejectedResult).reason
     const replaced = draftOf(folder)
     // Mostly there is nothing of that name.
     await whenFree(() => rename(folder, replaced)).catch(() => {})

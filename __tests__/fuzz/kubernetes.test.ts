@@ -6,8 +6,8 @@ import { printExecCredential, readExecCredential } from '../../src/kube/exec-cre
 import { resolveRules } from '../../src/kube/resolve.ts'
 import { reviewRules, whoAmI } from '../../src/kube/reviews.ts'
 import { parseRules } from '../../src/kube/rules.ts'
-import { redact } from '../../src/kube/secrets.ts'
 import { differingIdentity, failedProbes, probe } from '../../src/kube/verdict.ts'
+import { redact } from '../../src/redact.ts'
 import { fixture } from '../kube/cluster.ts'
 import { answersLike, anyText, expectNoPollution, RUNS } from './arbitraries.ts'
 

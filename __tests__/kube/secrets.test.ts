@@ -1,7 +1,8 @@
 import { createAuthority } from '../../lab/certificates.ts'
 import { KubeProblem } from '../../src/kube/evidence.ts'
 import { type KubeconfigEntry, merge } from '../../src/kube/kubeconfig.ts'
-import { findSecrets, redact, scanKubeconfig } from '../../src/kube/secrets.ts'
+import { findSecrets, scanKubeconfig } from '../../src/kube/secrets.ts'
+import { redact } from '../../src/redact.ts'
 
 const ENTRY: KubeconfigEntry = {
   context: 'demo',

@@ -106,18 +106,24 @@ async function shellLines({ env, region, folder, kubectl }: Stage): Promise<void
 /* A grant, to a role that has none and to one that has it. */
 
 function grants(stage: Stage): Contestant[] {
-  const granting = (provider: string, roleName: () => string) => async () => {
-    const role = `arn:aws:iam::111122223333:role/${roleName()}`
-    const process = await stage.grant({ 'token-provider': provider, 'role-arn': role })
+  const { identities } = stage.lab.aws
+  let count = 0
+  const another = () => identities.createRole({ name: `granted-${++count}`, trust: { Statement: [] } }).arn
+  const one = another()
+  const granting = (method: string, provider: string, role: () => string) => async () => {
+    const process = await stage.grant({ method, 'token-provider': provider, 'role-arn': role() })
     return () => run(process)
   }
-  let count = 0
-  const another = () => `granted-${++count}`
   return [
-    { group: 'grant', name: 'grant, builtin', prepare: granting('builtin', another) },
-    { group: 'grant', name: 'grant, aws', prepare: granting('aws', another) },
+    { group: 'grant', name: 'grant, builtin, aws-auth', prepare: granting('aws-auth', 'builtin', another) },
+    { group: 'grant', name: 'grant, aws, aws-auth', prepare: granting('aws-auth', 'aws', another) },
+    { group: 'grant', name: 'grant, aws, access entry', prepare: granting('access-entry', 'aws', another) },
     // The round that warms up makes it.
-    { group: 'grant', name: 'grant, aws, nothing to change', prepare: granting('aws', () => 'granted') },
+    {
+      group: 'grant',
+      name: 'grant, aws, nothing to change',
+      prepare: granting('aws-auth', 'aws', () => one),
+    },
   ]
 }
 

@@ -1,6 +1,6 @@
 import { withoutUserinfo } from '../concealed.ts'
-import { redact } from '../kube/secrets.ts'
 import { awsAgent, ProxyRefusal } from '../network.ts'
+import { redact } from '../redact.ts'
 import type { BoundedHandler } from './bounded-handler.ts'
 import type { CallOptions } from './bounds.ts'
 import { clockSkewSeconds } from './clock.ts'

@@ -10,7 +10,7 @@ import type { Run } from '../run.ts'
 import { findInstance } from './credentials/instance.ts'
 import { findKeys } from './credentials/keys.ts'
 import { findBareSection } from './credentials/profile-section.ts'
-import { diagnose, evidenceOf, withoutEvidence } from './diagnose.ts'
+import { diagnose } from './diagnose.ts'
 import { knownFolders, knowsNoCommand } from './exec/aws-cli.ts'
 import type { About, Evidence, Failure, Findings } from './failure.ts'
 import { findEntry, findMapping } from './mapping/find-mapping.ts'
@@ -18,6 +18,7 @@ import { isAboutPlaces } from './network/network.ts'
 import { findRoute, findWay } from './network/route.ts'
 import { lookIntoRefusal } from './service/refusal.ts'
 import { whoDescribes } from './service/whereabouts.ts'
+import { evidenceOf, withoutEvidence } from './step.ts'
 
 /** What a login that failed can still ask with. */
 export interface Scene {

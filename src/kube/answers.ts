@@ -1,6 +1,6 @@
+import { redact } from '../redact.ts'
 import type { ApiClient, Method, RequestOptions } from './client.ts'
 import { type ApiEvidence, KubeProblem } from './evidence.ts'
-import { redact } from './secrets.ts'
 
 /** Thrown for an answer that is a refusal or no answer to the question. */
 export class ApiProblem extends KubeProblem {

@@ -1,8 +1,8 @@
 import type { PeerCertificate } from 'node:tls'
 import { codeOf, isLoopback, ProxyRefusal, proxySetting } from '../network.ts'
+import { redact } from '../redact.ts'
 import type { ApiServer } from './client.ts'
 import { type Certificate, KubeProblem, type Way } from './evidence.ts'
-import { redact } from './secrets.ts'
 
 // What a connection to the API server showed, once it has failed: nothing here runs before.
 

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import { win32 } from 'node:path'
+import { redact } from '../redact.ts'
 import { KubeProblem } from './evidence.ts'
 import { EXEC_API_VERSION, type ExecCredential, readExecCredential } from './exec-credential.ts'
 import { findProgram } from './program.ts'
-import { redact } from './secrets.ts'
 
 /** A user entry's `exec` of a kubeconfig (client.authentication.k8s.io/v1beta1). */
 export interface ExecConfig {

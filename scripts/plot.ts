@@ -17,6 +17,7 @@ const HEADINGS: Partial<Record<Measure['group'], string>> = {
   token: 'A token',
   kubectl: 'kubectl get ns',
   login: 'A login, all checks included',
+  grant: 'A grant, all checks included',
   clusters: 'Clusters in one step',
 }
 

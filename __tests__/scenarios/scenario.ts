@@ -58,7 +58,7 @@ function providerInput(kubernetes: Kubernetes): Record<string, string> {
 }
 
 /** Lets a login, and the signer in a later step, tell what ran of their bundles, where that is counted (scripts/test.ts). */
-const COUNTED: Record<string, string> = process.env.BUNDLE_COVERAGE
+export const COUNTED: Record<string, string> = process.env.BUNDLE_COVERAGE
   ? { NODE_V8_COVERAGE: process.env.BUNDLE_COVERAGE }
   : {}
 

@@ -71,7 +71,7 @@ export async function mapInConfigMap(
   return work
 }
 
-const MAX_TRIES = 50
+const MAX_TRIES = 20
 
 /**
  * Writes what `edit` makes of mapRoles, and reads and edits anew as long as somebody else writes between the two.

@@ -9,7 +9,7 @@ import { inputVariables, readAction } from '../../../lab/runner/action.ts'
 import { createStepFiles, readStepFiles } from '../../../lab/runner/environment-files.ts'
 import type { Runner, StepResult } from '../../../lab/runner/runner.ts'
 import type { GrantReport } from '../../../src/grant/report.ts'
-import { ACTION, expectNoSecret, PATIENCE, PROVIDERS, type Scenario } from '../scenario.ts'
+import { ACTION, COUNTED, expectNoSecret, PATIENCE, PROVIDERS, type Scenario } from '../scenario.ts'
 
 // An administrator's job beside the runner's: one grants, and the other logs in with what it was granted.
 
@@ -59,7 +59,7 @@ export function grants(at: Scenario) {
     const before = instance.roleArn
     instance.roleArn = role.arn
     try {
-      const result = await on.run({ action: GRANT, inputs: inputsOf(inputs), env })
+      const result = await on.run({ action: GRANT, inputs: inputsOf(inputs), env: { ...COUNTED, ...env } })
       await expectNoSecret(at.lab, on, result)
       return { ...result, plan: JSON.parse(result.outputs.plan ?? 'null') }
     } finally {

@@ -1,23 +1,23 @@
-import { dump } from 'js-yaml'
-import { demoGrant } from '../cluster.ts'
+import { checkStep } from './check.ts'
+import { logParts, renderParts } from './log-view.ts'
+import { stepYaml } from './login.ts'
 import type { Screen } from './screen.ts'
 import type { Stage } from './stage.ts'
 
 /** The administrator's half: what the role of the runner may do in AWS, who it is in the cluster, and what that user may do. */
-export async function administer({ lab, cluster }: Stage, screen: Screen): Promise<void> {
+export async function administer(stage: Stage, screen: Screen): Promise<void> {
   screen.heading('What an administrator does, once')
-  const role = await lab.admitRunner()
+  const role = stage.putRole('runner', ['eks:DescribeCluster'])
+  screen.say(`In AWS: the instance has the role ${role.arn}, which may call eks:DescribeCluster.`)
   screen.say(
-    `In AWS: the instance has the role ${role.arn}, which may call eks:DescribeCluster on ${cluster.arn}.`,
+    'In the cluster: who the role is, and what it may do. One step of a job of the administrator makes both:',
   )
-  screen.say('In the cluster: what a user demo may do …')
-  screen.show(manifests(Object.values(demoGrant)))
+  const given = { 'role-arn': role.arn, username: 'demo', name: 'demo', can: 'list namespaces' }
+  screen.show(stepYaml({ ...stage.inputs, ...given }, './grant'))
+  const grant = await screen.during('The grant step runs', stage.grant({ ...stage.inputs, ...given }))
+  checkStep(grant, 'The grant step', 0, ['+username: demo', 'pass  can-i list namespaces'])
   screen.say(
-    '… and that the role is that user, by an entry of mapRoles in the ConfigMap kube-system/aws-auth:',
+    `Its log, after ${Math.round(grant.milliseconds)} ms: what it changes, and what the cluster says of it afterwards. A second run would change nothing:`,
   )
-  screen.show(dump([{ rolearn: role.arn, username: 'demo' }]))
-}
-
-function manifests(objects: readonly object[]): string {
-  return objects.map(object => dump(object, { flowLevel: 3 })).join('---\n')
+  screen.show(renderParts(logParts(grant.log), title => title === 'Timings'))
 }

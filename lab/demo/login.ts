@@ -30,9 +30,9 @@ export async function logIn(stage: Stage, screen: Screen): Promise<void> {
   screen.show(outputs(login))
 }
 
-/** A step of a workflow that uses this action. */
-export function stepYaml(inputs: Inputs): string {
-  return dump([{ uses: './', with: inputs }])
+/** A step of a workflow that uses the login, or another action of this repository. */
+export function stepYaml(inputs: Inputs, uses = './'): string {
+  return dump([{ uses, with: inputs }])
 }
 
 async function checkLogin({ lab }: Stage, login: StepResult): Promise<void> {

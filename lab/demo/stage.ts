@@ -20,6 +20,8 @@ export type Stage = {
   readonly inputs: Inputs
   /** Runs this action as a step, which shows and hands on no secret. @throws Difference */
   login(inputs: Inputs): Promise<StepResult>
+  /** Runs the grant as a step of who made the cluster, which shows and hands on no secret. @throws Difference */
+  grant(inputs: Inputs): Promise<StepResult>
   /** Runs a command as a later step. */
   step(command: string, args: readonly string[]): Promise<StepResult>
   /** A new role on the instance, which may do these actions of AWS. */
@@ -27,6 +29,9 @@ export type Stage = {
   /** Ends everything and removes its files. */
   close(): Promise<void>
 }
+
+/** The role that made the cluster, and is an administrator in it. */
+const CREATOR = 'arn:aws:iam::111122223333:role/creator'
 
 /** The folder of this action. */
 const ACTION = join(import.meta.dirname, '..', '..')
@@ -36,7 +41,11 @@ export async function openStage(signal: AbortSignal): Promise<Stage> {
   const found = findTools()
   const programs = Object.fromEntries(Object.values(found).map(path => [basename(path), path]))
   const begun = performance.now()
-  const lab = await startLab({ kubernetes: 'embedded', programs })
+  const lab = await startLab({
+    kubernetes: 'embedded',
+    programs,
+    clusters: [{ name: 'demo', creator: CREATOR }],
+  })
   const milliseconds = performance.now() - begun
   const [cluster] = lab.clusters
   if (cluster === undefined) throw new Error('a lab without a cluster')
@@ -50,6 +59,7 @@ export async function openStage(signal: AbortSignal): Promise<Stage> {
     await runner.close()
     await lab.stop()
   }
+  putRole(lab, 'creator', ['eks:*'])
   try {
     const tools = await unlessAborted(tryTools(runner, found))
     const provider = tools.aws.kind === 'usable' ? {} : { 'token-provider': 'builtin' }
@@ -58,6 +68,15 @@ export async function openStage(signal: AbortSignal): Promise<Stage> {
       inputs: { 'cluster-name': cluster.name, ...provider },
       async login(inputs) {
         const step = await unlessAborted(runner.run({ action: ACTION, inputs }))
+        checkNoSecretIn(lab, step)
+        return step
+      },
+      async grant(inputs) {
+        const { instance } = lab.aws
+        const own = instance.roleArn
+        instance.roleArn = CREATOR
+        const step = await unlessAborted(runner.run({ action: join(ACTION, 'grant'), inputs }))
+        instance.roleArn = own
         checkNoSecretIn(lab, step)
         return step
       },

@@ -1,7 +1,7 @@
 import { principalOf } from './arn.ts'
 import type { CallOptions } from './bounds.ts'
 import type { Credentials } from './credentials.ts'
-import { openEks } from './eks-client.ts'
+import { allPages, openEks } from './eks-client.ts'
 import { AwsProblem } from './evidence.ts'
 
 /** An access entry of a cluster (https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html). */
@@ -132,16 +132,13 @@ async function openApi(
   const { DescribeAccessEntryCommand, ListAccessEntriesCommand } = await import('./sdk.ts')
   return {
     list: () =>
-      eks.ask('ListAccessEntries', clusterName, async (client, bound) => {
-        const found: string[] = []
-        for (let nextToken: string | undefined, first = true; first || nextToken; first = false) {
-          const page = new ListAccessEntriesCommand({ clusterName, ...(nextToken ? { nextToken } : {}) })
-          const { accessEntries = [], nextToken: more } = await client.send(page, bound)
-          found.push(...accessEntries)
-          nextToken = more
-        }
-        return found
-      }),
+      eks.ask('ListAccessEntries', clusterName, (client, bound) =>
+        allPages(async of => {
+          const page = new ListAccessEntriesCommand({ clusterName, ...of })
+          const { accessEntries: items = [], nextToken } = await client.send(page, bound)
+          return { items, nextToken }
+        }),
+      ),
     describe: principalArn =>
       eks.ask('DescribeAccessEntry', clusterName, async (client, bound) => {
         const command = new DescribeAccessEntryCommand({ clusterName, principalArn })

@@ -1,7 +1,7 @@
 import { isAbsentEntry } from './access-entries.ts'
 import type { CallOptions } from './bounds.ts'
 import type { Credentials } from './credentials.ts'
-import { openEks } from './eks-client.ts'
+import { allPages, openEks } from './eks-client.ts'
 
 /** An access entry, with all that a grant has to know of it (https://docs.aws.amazon.com/eks/latest/APIReference/API_AccessEntry.html). */
 export interface TaggedEntry {
@@ -37,16 +37,13 @@ export async function openAccessEntries(
   const eks = await openEks(credentials, region, options)
   const sdk = await import('./sdk-access-entries.ts')
   const policiesOf = (principalArn: string) =>
-    eks.ask('ListAssociatedAccessPolicies', clusterName, async (client, bound) => {
-      const found: string[] = []
-      for (let nextToken: string | undefined, first = true; first || nextToken; first = false) {
-        const input = { clusterName, principalArn, ...(nextToken ? { nextToken } : {}) }
-        const page = await client.send(new sdk.ListAssociatedAccessPoliciesCommand(input), bound)
-        found.push(...(page.associatedAccessPolicies ?? []).flatMap(({ policyArn }) => policyArn ?? []))
-        nextToken = page.nextToken
-      }
-      return found
-    })
+    eks.ask('ListAssociatedAccessPolicies', clusterName, (client, bound) =>
+      allPages(async of => {
+        const page = new sdk.ListAssociatedAccessPoliciesCommand({ clusterName, principalArn, ...of })
+        const { associatedAccessPolicies = [], nextToken } = await client.send(page, bound)
+        return { items: associatedAccessPolicies.flatMap(({ policyArn }) => policyArn ?? []), nextToken }
+      }),
+    )
   return {
     async read(principalArn) {
       const command = new sdk.DescribeAccessEntryCommand({ clusterName, principalArn })

@@ -18,6 +18,23 @@ export interface EksClient {
   close(): void
 }
 
+/**
+ * All of a list that comes in pages.
+ *
+ * @param ask for the page that a token names; without one, for the first
+ */
+export async function allPages<Item>(
+  ask: (nextToken: { nextToken?: string }) => Promise<{ items: Item[]; nextToken: string | undefined }>,
+): Promise<Item[]> {
+  const all: Item[] = []
+  for (let more: string | undefined, first = true; first || more; first = false) {
+    const { items, nextToken } = await ask(more ? { nextToken: more } : {})
+    all.push(...items)
+    more = nextToken
+  }
+  return all
+}
+
 /** @throws AwsProblem ca-bundle-unreadable */
 export async function openEks(
   { identity }: Credentials,

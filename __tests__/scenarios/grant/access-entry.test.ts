@@ -7,7 +7,7 @@ import { CREATOR, deeds, expectRefusal, expectSuccess, grants } from './grants.t
 
 const clusters = [{ name: 'demo', authenticationMode: 'API_AND_CONFIG_MAP' as const, creator: CREATOR }]
 const at = KUBERNETES === 'real' ? embeddedScenario(clusters) : scenario(clusters)
-const { newRole, grant, loginAs, admin } = grants(at)
+const { newRole, grant, killWhen, loginAs, admin } = grants(at)
 
 const entries = () => at.lab.aws.accessEntries
 const entryOf = ({ arn }: Role) => entries().describe(at.cluster.arn, arn)
@@ -202,6 +202,24 @@ test(
       both.forEach(expectSuccess)
       expect((await loginAs(role, { can: 'list namespaces\nlist nodes' })).report.failures).toEqual([])
     }
+  },
+  PATIENCE,
+)
+
+test.each(['DescribeCluster', 'DescribeAccessEntry', 'CreateAccessEntry'])(
+  'kill -9 amid eks:%s, which EKS does a little later: the next run completes it',
+  async operation => {
+    const role = newRole()
+    const inputs = { 'role-arn': role.arn, 'token-provider': 'builtin' }
+    const order = at.lab.aws.fail(
+      { service: 'eks', operation, times: 1 },
+      { kind: 'slow', milliseconds: 300 },
+    )
+    const { by } = await killWhen(() => order.hits > 0, inputs)
+    expect(by).toBe('SIGKILL')
+    expectSuccess(await grant(inputs))
+    expect((await loginAs(role)).report.failures).toEqual([])
+    expect(deeds(await grant(inputs))).toEqual([])
   },
   PATIENCE,
 )

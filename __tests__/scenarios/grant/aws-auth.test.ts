@@ -241,27 +241,69 @@ test(
   PATIENCE,
 )
 
-test(
-  'kill -9 before or after any of its requests: the next run completes it',
-  async () => {
+describe('kill -9 before or after any of its requests to the API server', () => {
+  const can = 'list namespaces\nget configmaps -n default'
+  const given = (role: { arn: string }) => ({ 'role-arn': role.arn, can, 'token-provider': 'builtin' })
+
+  /** Kills one run at each of its moments, and returns at how many it was killed. */
+  async function killEach(
+    begin: () => Promise<Record<string, string>>,
+    complete: (inputs: Record<string, string>) => Promise<void>,
+  ): Promise<number> {
     await writeMap({ mapRoles: TEXTS['with comments and odd indentation']?.(at.role.arn) ?? '' })
     behindGate()
-    const can = 'list namespaces\nget configmaps -n default'
-    let killed = 0
-    for (; ; killed++) {
-      const role = newRole()
-      const inputs = { 'role-arn': role.arn, can, 'token-provider': 'builtin' }
+    for (let killed = 0; ; killed++) {
+      const inputs = await begin()
       const { by } = await endAt(killed + 1, 'SIGKILL', inputs)
-      if (by === null) break
-      expect((await grant(inputs)).plan.failures).toEqual([])
-      expect(load((await readMap()).data?.mapRoles ?? '')).toContainEqual(
-        expect.objectContaining({ username: role.name }),
-      )
-      expect((await loginAs(role, { can })).report.failures).toEqual([])
+      if (by === null) return killed
+      await complete(inputs)
       expect(deeds(await grant(inputs))).toEqual([])
     }
-    // Before and after each of: three documents, four lists, aws-auth, five rehearsals, five writes, two reviews.
-    expect(killed).toBeGreaterThan(30)
-  },
-  2 * PATIENCE,
-)
+  }
+
+  const namesIn = async () =>
+    (load((await readMap()).data?.mapRoles ?? '') as { username: string }[]).map(({ username }) => username)
+
+  test(
+    'of an apply: the next run completes it',
+    async () => {
+      let role = newRole()
+      const killed = await killEach(
+        async () => {
+          role = newRole()
+          return given(role)
+        },
+        async inputs => {
+          expect((await grant(inputs)).plan.failures).toEqual([])
+          expect(await namesIn()).toContain(role.name)
+          expect((await loginAs(role, { can })).report.failures).toEqual([])
+        },
+      )
+      // Before and after each of: three documents, four lists, aws-auth, who we are, five rehearsals, five writes, two reviews.
+      expect(killed).toBeGreaterThan(30)
+    },
+    2 * PATIENCE,
+  )
+
+  test(
+    'of a revoke: the next run completes it',
+    async () => {
+      let role = newRole()
+      const killed = await killEach(
+        async () => {
+          role = newRole()
+          expect((await grant(given(role))).plan.failures).toEqual([])
+          return { ...given(role), mode: 'revoke' }
+        },
+        async inputs => {
+          expect((await grant(inputs)).plan.failures).toEqual([])
+          expect(await namesIn()).not.toContain(role.name)
+          expect((await loginAs(role, { can })).report.failures.map(({ code }) => code)).toEqual(['EKS501'])
+        },
+      )
+      // The same, without documents and reviews.
+      expect(killed).toBeGreaterThan(25)
+    },
+    2 * PATIENCE,
+  )
+})

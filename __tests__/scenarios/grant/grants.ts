@@ -15,6 +15,9 @@ import { ACTION, COUNTED, expectNoSecret, PATIENCE, PROVIDERS, type Scenario } f
 
 export type Granted = StepResult & { plan: GrantReport }
 
+/** How a grant ended that was sent a signal, by a code or by the signal, and the plan that it told, if it did. */
+export type Ended = { code: number | null; by: string | null; plan: GrantReport | null }
+
 /** The role that makes the lab's cluster, and is an administrator in it. */
 export const CREATOR = 'arn:aws:iam::111122223333:role/creator'
 
@@ -73,6 +76,30 @@ export function grants(at: Scenario) {
     ...inputs,
   })
 
+  /** Runs a grant that is sent a signal some time. @param arm is given what sends it, and waits until the grant is gone */
+  const ending = async (
+    inputs: Record<string, string>,
+    arm: (end: (signal: NodeJS.Signals) => Promise<unknown>) => void,
+  ): Promise<Ended> => {
+    const { main, inputs: defaults } = await readAction(GRANT)
+    const files = join(at.runner.temp, `files-${++count}`)
+    at.lab.aws.instance.roleArn = creator.arn
+    const env = {
+      ...at.runner.env(),
+      ...inputVariables(defaults, inputsOf(inputs)),
+      ...(await createStepFiles(files)),
+    }
+    const grant = spawn(process.execPath, [main], { env, stdio: 'ignore' })
+    const gone = once(grant, 'close')
+    arm(signal => {
+      grant.kill(signal)
+      return gone
+    })
+    const [code, by] = (await gone) as [number | null, string | null]
+    const { outputs } = await readStepFiles(files)
+    return { code, by, plan: JSON.parse(outputs.plan ?? 'null') }
+  }
+
   return {
     /** A role with a path that no cluster knows, and that a login may describe the cluster with. */
     newRole: (path = '/ci/') => roleOf(`deployer-${++count}`, path, ['eks:DescribeCluster']),
@@ -86,35 +113,30 @@ export function grants(at: Scenario) {
      *
      * @param moment which of these moments
      * @param counts which requests have them
-     * @returns how it ended, by a code or by the signal, and the plan that it told
      */
     async endAt(
       moment: number,
       signal: 'SIGTERM' | 'SIGKILL',
       inputs: Record<string, string>,
       counts: (request: { method: string; path: string }) => boolean = () => true,
-    ) {
-      const { main, inputs: defaults } = await readAction(GRANT)
-      const files = join(at.runner.temp, `files-${++count}`)
-      at.lab.aws.instance.roleArn = creator.arn
-      const env = {
-        ...at.runner.env(),
-        ...inputVariables(defaults, inputsOf(inputs)),
-        ...(await createStepFiles(files)),
-      }
-      const grant = spawn(process.execPath, [main], { env, stdio: 'ignore' })
-      const gone = once(grant, 'close')
+    ): Promise<Ended> {
       let moments = 0
-      gate.between = async request => {
-        if (!counts(request) || ++moments !== moment) return
-        grant.kill(signal)
-        await gone
-      }
-      const [code, by] = (await gone) as [number | null, string | null]
+      const ended = await ending(inputs, end => {
+        gate.between = async request => {
+          if (counts(request) && ++moments === moment) await end(signal)
+        }
+      })
       gate.between = null
-      const { outputs } = await readStepFiles(files)
-      const plan: GrantReport | null = JSON.parse(outputs.plan ?? 'null')
-      return { code, by, plan }
+      return ended
+    },
+    /** Runs a grant until something is so, and ends it at once then. */
+    async killWhen(isSo: () => boolean, inputs: Record<string, string>): Promise<Ended> {
+      let timer: NodeJS.Timeout | undefined
+      const ended = await ending(inputs, end => {
+        timer = setInterval(() => isSo() && end('SIGKILL'), 2)
+      })
+      clearInterval(timer)
+      return ended
     },
     /** An administrator of AWS and of the cluster. */
     creator: () => creator,

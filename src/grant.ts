@@ -55,11 +55,13 @@ async function grant(inputs: GrantInputs): Promise<void> {
   report.cluster = cluster.arn
   report.method = methodOf(inputs, cluster)
 
-  const [found, api] = await Promise.all([
-    findEntry(inputs, report.method, cluster, await administrator.credentials(), run),
-    administrator.api(cluster, early),
-  ])
-  const plan = await watch.time('plan', planGrant(inputs, cluster, { method: report.method, ...found }, api))
+  const finding = findEntry(inputs, report.method, cluster, await administrator.credentials(), run)
+  const [[found], api] = await Promise.all([Promise.allSettled([finding]), administrator.api(cluster, early)])
+  const known = { method: report.method, ...(found.status === 'fulfilled' ? found.value : {}) }
+  const planning = watch.time('plan', planGrant(inputs, cluster, known, api))
+  // Whoever is denied the one may be denied the other, too.
+  if (found.status === 'rejected') throw await allOf(found.reason, planning)
+  const plan = await planning
   report.changes = changesIn(plan.works)
   report.warnings = plan.notes
   report.changed = mode === 'plan' && report.changes.length > 0
@@ -70,6 +72,12 @@ async function grant(inputs: GrantInputs): Promise<void> {
   }
   await watch.time('apply', applyPlan(plan, tell))
   if (mode === 'apply') report.probes = await watch.time('check', checkRules(plan, inputs, api))
+}
+
+/** An error, and what some work fails with beside it. */
+async function allOf(error: unknown, work: Promise<unknown>): Promise<AggregateError> {
+  const [outcome] = await Promise.allSettled([work])
+  return new AggregateError([error, ...(outcome.status === 'rejected' ? [outcome.reason] : [])])
 }
 
 function runOf({ timeoutSeconds }: GrantInputs): Run {

@@ -85,10 +85,12 @@ export class Administrator {
     return connection.as(token)
   }
 
-  /** What an error amounts to, looked into as after a login that failed. */
+  /** What an error, or several in one, amounts to, looked into as after a login that failed. */
   async failuresOf(error: unknown): Promise<Failure[]> {
     const { grantFailures } = await import('../diagnosis/grant.ts')
-    return grantFailures(error, this.#about, this.#scene)
+    const errors = error instanceof AggregateError ? error.errors : [error]
+    const failures = errors.map(one => grantFailures(one, this.#about, this.#scene))
+    return (await Promise.all(failures)).flat()
   }
 }
 

@@ -26,16 +26,19 @@ export async function publishGrant(result: GrantReport, { summary }: { summary: 
 /* The log. */
 
 function logGroups(report: GrantReport): LogGroup[] {
-  const { changes, probes, timings } = report
+  const { changes, done, probes, timings } = report
   const lines = changes.flatMap(change => difference(change).split('\n'))
   // Before the inputs are read there is nothing to say of any role.
   if (report.role === '') return [timingsGroup(timings)]
   return [
     { title: headline(report), lines, isOpen: true },
-    ...changes.filter(isOfAwsAuth).map(({ before }) => ({
-      title: 'mapRoles of aws-auth as it was, to be put back if need be',
-      lines: before.split('\n'),
-    })),
+    ...changes
+      .slice(0, done)
+      .filter(isOfAwsAuth)
+      .map(({ before }) => ({
+        title: 'mapRoles of aws-auth as it was, to be put back if need be',
+        lines: before.split('\n'),
+      })),
     ...(probes.length > 0 ? [{ title: 'As the API server sees it', lines: probeLines(probes) }] : []),
     timingsGroup(timings),
   ]

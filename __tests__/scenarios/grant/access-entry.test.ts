@@ -7,7 +7,7 @@ import { CREATOR, deeds, expectRefusal, expectSuccess, grants } from './grants.t
 
 const clusters = [{ name: 'demo', authenticationMode: 'API_AND_CONFIG_MAP' as const, creator: CREATOR }]
 const at = KUBERNETES === 'real' ? embeddedScenario(clusters) : scenario(clusters)
-const { newRole, grant, killWhen, loginAs, admin } = grants(at)
+const { newRole, roleWith, grant, grantAs, killWhen, loginAs, admin } = grants(at)
 
 const entries = () => at.lab.aws.accessEntries
 const entryOf = ({ arn }: Role) => entries().describe(at.cluster.arn, arn)
@@ -220,6 +220,16 @@ test.each(['DescribeCluster', 'DescribeAccessEntry', 'CreateAccessEntry'])(
     expectSuccess(await grant(inputs))
     expect((await loginAs(role)).report.failures).toEqual([])
     expect(deeds(await grant(inputs))).toEqual([])
+  },
+  PATIENCE,
+)
+
+test(
+  'who may neither see access entries nor anything in the cluster is told both at once',
+  async () => {
+    const operator = roleWith('eks:DescribeCluster')
+    await at.cluster.mapRole(operator.arn, operator.name)
+    expectRefusal(await grantAs(operator, { 'role-arn': newRole().arn }), ['EKS215', 'EKS621'])
   },
   PATIENCE,
 )

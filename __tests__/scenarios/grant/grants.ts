@@ -58,15 +58,19 @@ export function grants(at: Scenario) {
     inputs: Record<string, string>,
     { env = {}, on = at.runner }: { env?: Record<string, string>; on?: Runner } = {},
   ): Promise<Granted> => {
-    const { instance } = at.lab.aws
-    const before = instance.roleArn
-    instance.roleArn = role.arn
-    try {
-      const result = await on.run({ action: GRANT, inputs: inputsOf(inputs), env: { ...COUNTED, ...env } })
-      await expectNoSecret(at.lab, on, result)
-      return { ...result, plan: JSON.parse(result.outputs.plan ?? 'null') }
-    } finally {
-      instance.roleArn = before
+    const given = { ...COUNTED, ...keysOf(role), ...env }
+    const result = await on.run({ action: GRANT, inputs: inputsOf(inputs), env: given })
+    await expectNoSecret(at.lab, on, result)
+    return { ...result, plan: JSON.parse(result.outputs.plan ?? 'null') }
+  }
+  /** Temporary keys of a role, as a step before the grant sets them: several grants at once have each their own. */
+  const keysOf = (role: Role) => {
+    const session = { name: 'administrator', expires: new Date(Date.now() + 3_600_000) }
+    const keys = at.lab.aws.identities.issueSession(role, session)
+    return {
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_SESSION_TOKEN: keys.sessionToken,
     }
   }
   const inputsOf = (inputs: Record<string, string>) => ({
@@ -83,9 +87,9 @@ export function grants(at: Scenario) {
   ): Promise<Ended> => {
     const { main, inputs: defaults } = await readAction(GRANT)
     const files = join(at.runner.temp, `files-${++count}`)
-    at.lab.aws.instance.roleArn = creator.arn
     const env = {
       ...at.runner.env(),
+      ...keysOf(creator),
       ...inputVariables(defaults, inputsOf(inputs)),
       ...(await createStepFiles(files)),
     }

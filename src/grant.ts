@@ -5,16 +5,13 @@ import { type GrantInputs, readGrantInputs } from './grant/inputs.ts'
 import { newReport } from './grant/report.ts'
 import { mask } from './report/job.ts'
 import { Stopwatch } from './report/report.ts'
-import { Cancelled, type Run } from './run.ts'
+import { hearCancellation, type Run } from './run.ts'
 
 // From the inputs to a role that may do what it shall in a cluster, and is mapped to who may. All is planned before
 // anything is written, and all that is written is asked for again as the API server sees it.
 
 const watch = new Stopwatch()
-const stop = new AbortController()
-// A runner that cancels sends the first; on Windows it presses Ctrl+C, which Node tells as that one.
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => stop.abort(new Cancelled(signal)))
+const stop = hearCancellation()
 
 const report = newReport()
 let summary = true

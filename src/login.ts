@@ -2,7 +2,7 @@ import { locate } from './aws/target.ts'
 import { type Inputs, readInputs } from './inputs.ts'
 import { mask, publish } from './report/job.ts'
 import { failed, Stopwatch, succeeded } from './report/report.ts'
-import { Cancelled, type Run } from './run.ts'
+import { hearCancellation, type Run } from './run.ts'
 import { runnerCredentials } from './runner-credentials.ts'
 import { tokenProvider } from './token-provider.ts'
 
@@ -10,10 +10,7 @@ import { tokenProvider } from './token-provider.ts'
 // no failure leaves anything behind that a later step could mistake for success.
 
 const watch = new Stopwatch()
-const stop = new AbortController()
-// A runner that cancels sends the first; on Windows it presses Ctrl+C, which Node tells as that one.
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => stop.abort(new Cancelled(signal)))
+const stop = hearCancellation()
 
 let summary = true
 try {

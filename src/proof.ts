@@ -4,10 +4,11 @@ import { AwsProblem } from './aws/evidence.ts'
 import { assumeRole } from './aws/sts.ts'
 import type { Target } from './aws/target.ts'
 import { accessKeyOf, checkAccessKey } from './aws/token.ts'
+import { connectTo, noteCluster } from './described-cluster.ts'
 import type { About, Evidence, Failure } from './diagnosis/failure.ts'
 import type { Scene } from './diagnosis/investigate.ts'
 import type { Inputs } from './inputs.ts'
-import { type Connection, openConnection } from './kube/client.ts'
+import type { Connection } from './kube/client.ts'
 import { KubeProblem } from './kube/evidence.ts'
 import type { ExecConfig } from './kube/exec.ts'
 import type { ExecCredential } from './kube/exec-credential.ts'
@@ -90,15 +91,7 @@ async function prove(start: Start, inputs: Inputs, run: Run, first: boolean): Pr
   const scene: Scene = { run, credentials, describer }
   try {
     const obtained = await obtain(start, describer, inputs, run, first)
-    const { outpostId: id, name } = obtained.cluster
-    about.arn = obtained.cluster.arn
-    about.authenticationMode = obtained.cluster.authenticationMode
-    scene.cluster = {
-      named: id ? { id } : { name },
-      connect: run => connect(obtained.cluster, inputs, run),
-    }
-    if (obtained.cluster.access) about.access = obtained.cluster.access
-    about.clockSkewSeconds = obtained.cluster.clockSkewSeconds
+    noteCluster(about, scene, obtained.cluster, inputs.proxyUrl)
     const { evidence, known, ...proof } = judge(obtained, await ask(obtained, inputs, run), inputs)
     if (evidence.length === 0) return { ...proof, failures: [] }
     const { lookInto } = await import('./diagnosis/investigate.ts')
@@ -163,7 +156,7 @@ async function obtain(
   const describing = describer().then(own => describeCluster(target, own, run))
   const cluster = await run.time('describe cluster', describing, target.name)
   const entry = entryOf(start, cluster, inputs)
-  const connection = connect(cluster, inputs, run)
+  const connection = connectTo(cluster, run, inputs.proxyUrl)
   if (first) await rehearse(inputs.kubeconfig, entry)
 
   // The token of a local cluster on Outposts names its id, which is known only now.
@@ -208,16 +201,6 @@ function entryOf({ target, provider }: Start, cluster: Cluster, inputs: Inputs):
  */
 async function rehearse(file: string, entry: KubeconfigEntry): Promise<void> {
   await scanKubeconfig(file, await merge(file, null, [entry]), [entry])
-}
-
-/** Starts now, so that the handshake is over when the token arrives. */
-function connect(
-  { endpoint: server, certificateAuthorityData }: Cluster,
-  { proxyUrl }: Inputs,
-  run: Run,
-): Connection {
-  const certificateAuthority = Buffer.from(certificateAuthorityData, 'base64').toString('utf8')
-  return openConnection({ server, certificateAuthority, ...(proxyUrl ? { proxyUrl } : {}) }, run)
 }
 
 function accessKey({ token }: ExecCredential, { command }: ExecConfig): string {

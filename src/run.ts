@@ -11,3 +11,14 @@ export interface Run extends CallOptions {
   /** Told every secret before anything can print it. */
   mask(secrets: (string | undefined)[]): Promise<void>
 }
+
+/**
+ * Aborts once the runner ends the step. A runner that cancels sends the first signal; on Windows it presses Ctrl+C, which
+ * Node tells as that one.
+ */
+export function hearCancellation(): AbortController {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => stop.abort(new Cancelled(signal)))
+  return stop
+}

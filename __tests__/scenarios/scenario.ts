@@ -7,6 +7,7 @@ import { type Kubernetes, type Lab, startLab } from '../../lab/lab.ts'
 import { buildRealCluster } from '../../lab/real/build.ts'
 import type { RealCluster } from '../../lab/real/cluster.ts'
 import { createRunner, type Runner, type StepResult } from '../../lab/runner/runner.ts'
+import type { Failure } from '../../src/diagnosis/failure.ts'
 import type { Report } from '../../src/report/report.ts'
 
 /** The action's own folder. */
@@ -204,18 +205,25 @@ export async function expectFailure(login: Login, runner: Runner, codes: string[
   expect(login.env).toEqual({})
   expect(login.state).toEqual({})
   expect(await readdir(join(runner.temp, 'eks-login')).catch(() => [])).toEqual([])
-  for (const { code, cause, cure } of login.report.failures) {
-    expect(login.annotations).toContainEqual(
-      expect.objectContaining({ level: 'error', message: expect.stringContaining(code) }),
+  expectTold(login.report.failures, login)
+}
+
+/** What the report has for machines is printed for people, word for word. */
+export function expectTold(
+  failures: readonly Failure[],
+  { annotations, log, summary }: Pick<StepResult, 'annotations' | 'log' | 'summary'>,
+): void {
+  for (const { code, cause, cure } of failures) {
+    expect(annotations).toContainEqual(
+      expect.objectContaining({ level: 'error', message: expect.stringContaining(`${code} `) }),
     )
-    expect(login.log).toContain(cause)
-    expect(login.summary).toContain(code)
+    expect(log).toContain(cause)
+    expect(summary).toContain(code)
     expect(cure.length).toBeGreaterThan(0)
     for (const step of cure) {
-      // What the report has for machines is printed for people, word for word.
       const lines = (typeof step === 'string' ? step : step.text).split('\n')
-      for (const line of lines) expect(login.log).toContain(line)
-      if (typeof step === 'object') expect(login.summary).toContain(`\`\`\`${step.language}\n${lines[0]}`)
+      for (const line of lines) expect(log).toContain(line)
+      if (typeof step === 'object') expect(summary).toContain(`\`\`\`${step.language}\n${lines[0]}`)
     }
   }
 }

@@ -55,6 +55,11 @@ export function isRoleArn(text: string): boolean {
   return principal?.kind === 'role' && principal.arn === text
 }
 
+/** Whether two name the same: the authenticator heeds no case (aws-iam-authenticator, pkg/mapper/configmap). */
+export function isSameArn(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}
+
 /**
  * As aws-auth has to name a principal: a role without its path, which a session does not have either
  * (https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html).

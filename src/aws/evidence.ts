@@ -83,3 +83,9 @@ export class AwsProblem extends Error {
     this.evidence = evidence
   }
 }
+
+/** The code that AWS refused something with, like `AccessDeniedException`; null for any other error. */
+export function refusalCode(error: unknown): string | null {
+  const evidence = error instanceof AwsProblem ? error.evidence : null
+  return evidence?.kind === 'refused' ? evidence.code : null
+}

@@ -1,5 +1,5 @@
 import type { AccessEntries, TaggedEntry } from '../aws/access-entry-changes.ts'
-import { AwsProblem } from '../aws/evidence.ts'
+import { refusalCode } from '../aws/evidence.ts'
 import { yamlLines } from '../kube/yaml-text.ts'
 import type { Work } from './change.ts'
 import { GrantProblem } from './evidence.ts'
@@ -42,8 +42,7 @@ async function create(entries: AccessEntries, wanted: Mapping, arn: string): Pro
 
 /** https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAccessEntry.html#API_CreateAccessEntry_Errors */
 function isInUse(error: unknown): boolean {
-  const evidence = error instanceof AwsProblem ? error.evidence : null
-  return evidence?.kind === 'refused' && evidence.code === 'ResourceInUseException'
+  return refusalCode(error) === 'ResourceInUseException'
 }
 
 /** What takes a role's access entry away. */

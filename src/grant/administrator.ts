@@ -3,9 +3,10 @@ import type { Credentials } from '../aws/credentials.ts'
 import { getTokenCommand, makeToken } from '../aws/get-token.ts'
 import type { Target } from '../aws/target.ts'
 import { accessKeyOf, checkAccessKey } from '../aws/token.ts'
+import { connectTo, noteCluster } from '../described-cluster.ts'
 import type { About, Failure } from '../diagnosis/failure.ts'
 import type { Scene } from '../diagnosis/investigate.ts'
-import { type ApiClient, openConnection } from '../kube/client.ts'
+import type { ApiClient } from '../kube/client.ts'
 import { runExec } from '../kube/exec.ts'
 import type { ExecCredential } from '../kube/exec-credential.ts'
 import type { Run } from '../run.ts'
@@ -43,11 +44,7 @@ export class Administrator {
   async describe(): Promise<Cluster> {
     const describing = this.credentials().then(own => describeCluster(this.#target, own, this.#run))
     const cluster = await this.#run.time('describe cluster', describing)
-    this.#about.arn = cluster.arn
-    this.#about.authenticationMode = cluster.authenticationMode
-    this.#about.clockSkewSeconds = cluster.clockSkewSeconds
-    if (cluster.access) this.#about.access = cluster.access
-    this.#scene.cluster = { named: namedBy(cluster), connect: run => connectionTo(cluster, run) }
+    noteCluster(this.#about, this.#scene, cluster)
     return cluster
   }
 
@@ -75,7 +72,7 @@ export class Administrator {
    * @throws AwsProblem identity-differs; what `early` rejects with
    */
   async api(cluster: Cluster, early: Promise<ExecCredential>): Promise<ApiClient> {
-    const connection = connectionTo(cluster, this.#run)
+    const connection = connectTo(cluster, this.#run)
     const { outpostId } = cluster
     const { token } = await (outpostId ? this.token({ id: outpostId }) : early)
     await this.#run.mask([token])
@@ -92,13 +89,4 @@ export class Administrator {
     const failures = errors.map(one => grantFailures(one, this.#about, this.#scene))
     return (await Promise.all(failures)).flat()
   }
-}
-
-function namedBy({ name, outpostId: id }: Cluster): { name: string } | { id: string } {
-  return id ? { id } : { name }
-}
-
-function connectionTo({ endpoint: server, certificateAuthorityData }: Cluster, run: Run) {
-  const certificateAuthority = Buffer.from(certificateAuthorityData, 'base64').toString('utf8')
-  return openConnection({ server, certificateAuthority }, run)
 }

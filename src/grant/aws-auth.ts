@@ -1,18 +1,17 @@
 import type * as Yaml from 'yaml'
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml'
+import { isSameArn } from '../aws/arn.ts'
 import { yamlText } from '../kube/yaml-text.ts'
-import { says } from './mapping.ts'
+import { type Mapping, says } from './mapping.ts'
 
 // The text mapRoles of the ConfigMap kube-system/aws-auth, in which one role's entry is put or taken out and every other
 // byte stays. One wrong indent in it locks every node and person out of the cluster.
 // https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html
 
 /** One entry of mapRoles. */
-export interface RoleMapping {
+export interface RoleMapping extends Mapping {
   /** ARN of the role without its path: the one form that the authenticator finds. */
   rolearn: string
-  username: string
-  groups: string[]
 }
 
 /** A text that is better left to a person: it does not parse, or a change of one entry would change others. */
@@ -28,7 +27,7 @@ export class Untouchable extends Error {}
  */
 export async function withRole(text: string, mapping: RoleMapping): Promise<string> {
   const roles = await read(text)
-  const found = roles.entries.findLast(({ arn }) => isSame(arn, mapping.rolearn))
+  const found = roles.entries.findLast(({ arn }) => isSameArn(arn, mapping.rolearn))
   if (found && says(found, mapping)) return text
   const edited = found ? change(roles, found, mapping) : add(roles, mapping)
   const index = found ? roles.entries.indexOf(found) : roles.entries.length
@@ -44,12 +43,12 @@ export async function withRole(text: string, mapping: RoleMapping): Promise<stri
  */
 export async function withoutRole(text: string, rolearn: string): Promise<string> {
   const { entries } = await read(text)
-  const wanted = entries.filter(({ arn }) => !isSame(arn, rolearn))
+  const wanted = entries.filter(({ arn }) => !isSameArn(arn, rolearn))
   let edited = text
   // One after the other: where each stands is known of the text that holds it.
   for (let left = entries.length - wanted.length; left > 0; left--) {
     const roles = await read(edited)
-    const gone = roles.entries.find(({ arn }) => isSame(arn, rolearn))
+    const gone = roles.entries.find(({ arn }) => isSameArn(arn, rolearn))
     if (gone) edited = remove(edited, roles, gone)
   }
   await expectEntries(edited, wanted)
@@ -65,11 +64,6 @@ export async function withoutRole(text: string, rolearn: string): Promise<string
 export async function mappingsOf(text: string): Promise<RoleMapping[]> {
   const { entries } = await read(text)
   return entries.map(({ arn, username, groups }) => ({ rolearn: arn, username, groups }))
-}
-
-// ARNs are compared without regard to case (aws-iam-authenticator, pkg/mapper/configmap).
-function isSame(arn: string, other: string): boolean {
-  return arn.toLowerCase() === other.toLowerCase()
 }
 
 /* Reading. */

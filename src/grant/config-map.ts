@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Principal, withoutPath } from '../aws/arn.ts'
-import { ApiProblem, ask, isObject, text } from '../kube/answers.ts'
+import { isSameArn, type Principal, withoutPath } from '../aws/arn.ts'
+import { ask, isObject, statusOf, text } from '../kube/answers.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { mappingsOf, type RoleMapping, Untouchable, withoutRole, withRole } from './aws-auth.ts'
 import { CONFIG_MAP, type Work } from './change.ts'
@@ -35,9 +35,9 @@ export async function readConfigMap(api: ApiClient): Promise<ConfigMap> {
 
 /** The entry of a role that counts: the last of several. */
 export async function entryOf(map: ConfigMap, role: Principal): Promise<RoleMapping | undefined> {
-  const rolearn = withoutPath(role).toLowerCase()
+  const arn = withoutPath(role)
   const mappings = await mappingsOf(map.mapRoles).catch(untouchable)
-  return mappings.findLast(mapping => mapping.rolearn.toLowerCase() === rolearn)
+  return mappings.findLast(({ rolearn }) => isSameArn(rolearn, arn))
 }
 
 /**
@@ -123,10 +123,6 @@ async function write(api: ApiClient, map: ConfigMap, mapRoles: string, rehearsal
 /** Rethrows what is not that somebody else wrote between reading and writing: changed it, made it, or took it away. */
 function unlessMeanwhile(error: unknown): void {
   if (statusOf(error) !== 409 && statusOf(error) !== 404) throw error
-}
-
-function statusOf(error: unknown): number {
-  return error instanceof ApiProblem ? error.evidence.status : 0
 }
 
 function untouchable(error: unknown): never {

@@ -1,7 +1,7 @@
 import { type AccessEntries, openAccessEntries, type TaggedEntry } from '../aws/access-entry-changes.ts'
 import type { Cluster } from '../aws/cluster.ts'
 import type { Credentials } from '../aws/credentials.ts'
-import { AwsProblem } from '../aws/evidence.ts'
+import { refusalCode } from '../aws/evidence.ts'
 import type { ApiClient } from '../kube/client.ts'
 import type { Run } from '../run.ts'
 import { isOfGrants, mapByAccessEntry, unmapByAccessEntry } from './access-entry.ts'
@@ -60,15 +60,10 @@ export async function findEntry(
   const entries = await openAccessEntries(cluster.name, credentials, cluster.region, run)
   const reading = run.time('read access entry', entries.read(role.arn))
   const entry = await reading.catch(error => {
-    if (method === 'access-entry' || !isDenied(error)) throw error
+    if (method === 'access-entry' || refusalCode(error) !== 'AccessDeniedException') throw error
     return undefined
   })
   return { access: { entries, entry } }
-}
-
-function isDenied(error: unknown): boolean {
-  const evidence = error instanceof AwsProblem ? error.evidence : null
-  return evidence?.kind === 'refused' && evidence.code === 'AccessDeniedException'
 }
 
 /** What is to be done to the mapping of a role, and what there is of it. */

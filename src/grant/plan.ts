@@ -1,4 +1,4 @@
-import { type Principal, withoutPath } from '../aws/arn.ts'
+import { isSameArn, type Principal, withoutPath } from '../aws/arn.ts'
 import type { Cluster } from '../aws/cluster.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { policyObjects, type RbacObject, type Subject } from '../kube/policy.ts'
@@ -108,7 +108,7 @@ export async function planGrant(
 /** Whether somebody is a session of the role, as the authenticator tells it (aws-iam-authenticator, canonicalArn). */
 function isRoleOf(who: Identity | null, role: Principal): boolean {
   const [arn = ''] = who?.extra.canonicalArn ?? []
-  return arn.toLowerCase() === withoutPath(role).toLowerCase()
+  return isSameArn(arn, withoutPath(role))
 }
 
 /** The roles and bindings that shall be there. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { ApiProblem, ask, isObject, type JsonObject, objects } from '../kube/answers.ts'
+import { ApiProblem, ask, isObject, type JsonObject, objects, statusOf } from '../kube/answers.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { manifest, type RbacObject } from '../kube/policy.ts'
 import type { Work } from './change.ts'
@@ -187,6 +187,6 @@ function expectOwn(object: RbacObject, { metadata }: JsonObject): void {
 /** One that is gone meanwhile is what was wanted. */
 async function remove(api: ApiClient, object: RbacObject, dryRun: string): Promise<void> {
   await ask(api, 'DELETE', `${pathOf(object)}?propagationPolicy=Background${dryRun}`).catch(error => {
-    if (!(error instanceof ApiProblem && error.evidence.status === 404)) throw error
+    if (statusOf(error) !== 404) throw error
   })
 }

@@ -11,6 +11,11 @@ export class ApiProblem extends KubeProblem {
   }
 }
 
+/** The status that an API server refused something with; 0 for any other error. */
+export function statusOf(error: unknown): number {
+  return error instanceof ApiProblem ? error.evidence.status : 0
+}
+
 export type JsonObject = Record<string, unknown>
 
 /**

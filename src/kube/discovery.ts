@@ -1,4 +1,14 @@
-import { ApiProblem, ask, isObject, type JsonObject, objects, text, texts, unexpected } from './answers.ts'
+import {
+  ApiProblem,
+  ask,
+  isObject,
+  type JsonObject,
+  objects,
+  statusOf,
+  text,
+  texts,
+  unexpected,
+} from './answers.ts'
 import type { ApiClient } from './client.ts'
 import type { ResourceRule, Rule } from './rules.ts'
 
@@ -121,7 +131,7 @@ const AGGREGATED = 'APIGroupDiscoveryList'
 
 function ifMissing(instead: JsonObject) {
   return (error: unknown): JsonObject => {
-    if (error instanceof ApiProblem && error.evidence.status === 404) return instead
+    if (statusOf(error) === 404) return instead
     throw error
   }
 }

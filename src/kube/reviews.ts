@@ -1,4 +1,4 @@
-import { ApiProblem, ask, isObject, text, texts, unexpected } from './answers.ts'
+import { ask, isObject, statusOf, text, texts, unexpected } from './answers.ts'
 import type { ApiClient } from './client.ts'
 import type { ResolvedRule } from './resolve.ts'
 
@@ -45,7 +45,7 @@ const IN_FLIGHT = 100
 export async function whoAmI(api: ApiClient): Promise<Identity | null> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
   const review = await ask(api, 'POST', SUBJECT_REVIEWS, { body }).catch(error => {
-    if (error instanceof ApiProblem && error.evidence.status === 404) return null
+    if (statusOf(error) === 404) return null
     throw error
   })
   if (review === null) return null

@@ -3,7 +3,7 @@ import { principalOf } from '../../aws/arn.ts'
 import { within } from '../../aws/bounds.ts'
 import { makeToken } from '../../aws/get-token.ts'
 import { whoSigns } from '../../aws/sts.ts'
-import { ApiProblem, ask, isObject, text } from '../../kube/answers.ts'
+import { ask, isObject, statusOf, text } from '../../kube/answers.ts'
 import type { About, Findings } from '../failure.ts'
 import type { Scene } from '../investigate.ts'
 import { type AwsAuthReading, readAwsAuth } from './aws-auth.ts'
@@ -80,7 +80,7 @@ async function awsAuthOf(
     const texts = Object.entries(isObject(data) ? data : {}).map(([name, value]) => [name, text(value)])
     return await readAwsAuth(Object.fromEntries(texts), mappedPrincipal({ ...about, caller }).mappedArn)
   } catch (error) {
-    if (error instanceof ApiProblem && error.evidence.status === 404) return { kind: 'missing' }
+    if (statusOf(error) === 404) return { kind: 'missing' }
     throw error
   } finally {
     api.close()

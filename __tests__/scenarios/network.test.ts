@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { putProgram } from '../systems.ts'
-import { expectFailure, PATIENCE, PROVIDERS, scenario } from './scenario.ts'
+import { ACTION, expectFailure, PATIENCE, PROVIDERS, scenario } from './scenario.ts'
 
 const at = scenario()
 
@@ -239,6 +239,52 @@ test(
     await aws('setTimeout(() => {}, 300_000)')
     await expectFailure(await login({ timeout: '2' }), at.runner, ['EKS403'])
     await expectFailure(await login({}, { env: { PATH: at.runner.temp } }), at.runner, ['EKS401'])
+  },
+  PATIENCE,
+)
+
+test(
+  'an aws that signs with other credentials than those that were checked is told, with the access keys of both',
+  async () => {
+    const bin = join(at.runner.temp, 'bin')
+    await mkdir(bin)
+    const { region } = at.lab.aws.instance
+    const asked = [
+      '--region',
+      region,
+      '--cluster-name',
+      'demo',
+      '--credential-source',
+      'any',
+      '--timeout',
+      '30',
+    ]
+    await putProgram(
+      bin,
+      'aws',
+      `import { spawnSync } from 'node:child_process'
+      const env = { ...process.env, ...JSON.parse(process.env.WRAPPED ?? '{}') }
+      const args = ${JSON.stringify([join(ACTION, 'dist', 'token', 'index.js'), ...asked])}
+      process.exitCode = spawnSync(process.execPath, args, { env, stdio: 'inherit' }).status`,
+    )
+    const PATH = bin + delimiter + at.runner.env().PATH
+    const keys = at.lab.aws.identities.issueSession(at.role, {
+      name: 'wrapped',
+      expires: new Date(Date.now() + 3_600_000),
+    })
+    const WRAPPED = JSON.stringify({
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_SESSION_TOKEN: keys.sessionToken,
+    })
+    const failed = await at.login({ 'token-provider': 'aws' }, { env: { PATH, WRAPPED } })
+    await expectFailure(failed, at.runner, ['EKS405'])
+    const evidence = failed.report.failures[0]?.evidence.join('\n')
+    expect(evidence).toContain(`in the token: access key ${keys.accessKeyId}`)
+    expect(evidence).toMatch(/checked: access key ASIA\w+, from: instance role/)
+    // What made the difference is taken away.
+    const { report } = await at.login({ 'token-provider': 'aws' }, { env: { PATH } })
+    expect(report.failures).toEqual([])
   },
   PATIENCE,
 )
